@@ -1,0 +1,74 @@
+"""The `kit` command. Commands are imported when they are called, so that help is instant."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import Any
+
+import click
+
+from kit import __version__
+from kit.errors import KitError
+
+_COMMANDS = {  # name -> (module:object, one-line help)
+    "run": ("kit.cli.run:run", "Run one trial under the rules, sign and explain the result."),
+    "list": ("kit.cli.list:list_", "List workloads, submissions or rulesets."),
+    "show": ("kit.cli.show:show", "Show one workload, submission or ruleset in full."),
+    "data": ("kit.cli.data:data", "Prepare, list and verify data sets."),
+    "keys": ("kit.cli.keys:keys", "Create and show signing keys."),
+    "verify": ("kit.cli.verify:verify", "Check the evidence of a record or of a whole folder."),
+    "conformance": ("kit.cli.conformance:conformance", "Compare models and algorithms with golden files."),
+    "bench": ("kit.cli.bench:bench", "Measure the step time of a workload."),
+    "doctor": ("kit.cli.doctor:doctor", "Check this machine and say what to fix."),
+}
+
+
+class _LazyGroup(click.Group):
+    """A group that knows its commands by name and help, and imports one when it is used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in _COMMANDS:
+            return None
+        module, _, attribute = _COMMANDS[name][0].partition(":")
+        command: click.Command = getattr(importlib.import_module(module), attribute)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in _COMMANDS.items()])
+
+
+@click.group(
+    cls=_LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Example: kit run --workload mnist --submission nadamw",
+)
+@click.version_option(__version__, prog_name="kit")
+@click.option("--debug", is_flag=True, help="Show the full traceback of an error.")
+@click.pass_context
+def cli(ctx: click.Context, debug: bool) -> None:
+    """Stopwatch: an honest referee for training algorithms."""
+    ctx.obj = {"debug": debug}
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line; errors of ours become one line on stderr and an exit code."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    try:
+        result: Any = cli.main(args=arguments, prog_name="kit", standalone_mode=False)
+    except click.exceptions.Abort:
+        click.echo("Interrupted.", err=True)
+        sys.exit(130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except KitError as error:
+        if "--debug" in arguments:
+            raise
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(error.exit_code)
+    sys.exit(result if isinstance(result, int) else 0)

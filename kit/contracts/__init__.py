@@ -1,0 +1,46 @@
+"""The contracts between the kit, the workloads and the submissions."""
+
+from kit.contracts.algorithm import (
+    BatchQueue,
+    EvaluationResult,
+    Feedback,
+    Stage,
+    TrainingAlgorithm,
+    Update,
+)
+from kit.contracts.forward import ForwardMode, current_mode, fold_in, forward_mode, seed_from
+from kit.contracts.layers import BatchNormalization, Dropout
+from kit.contracts.loss import Loss, LossType, masked, softmax_cross_entropy
+from kit.contracts.metric import Metric
+from kit.contracts.parameters import Parameter, ParameterKind
+from kit.contracts.view import LossAndGradients, WorkloadView
+from kit.contracts.workload import EVALUATION_SPLITS, Split, Workload, WorkloadConfig
+
+__all__ = [
+    "EVALUATION_SPLITS",
+    "BatchNormalization",
+    "BatchQueue",
+    "Dropout",
+    "EvaluationResult",
+    "Feedback",
+    "ForwardMode",
+    "Loss",
+    "LossAndGradients",
+    "LossType",
+    "Metric",
+    "Parameter",
+    "ParameterKind",
+    "Split",
+    "Stage",
+    "TrainingAlgorithm",
+    "Update",
+    "Workload",
+    "WorkloadConfig",
+    "WorkloadView",
+    "current_mode",
+    "fold_in",
+    "forward_mode",
+    "masked",
+    "seed_from",
+    "softmax_cross_entropy",
+]

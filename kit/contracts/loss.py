@@ -1,0 +1,77 @@
+"""Losses as the published workloads define them: per example, masked, never regularized."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from typing import Any
+
+from keras import ops
+
+Tensor = Any
+
+
+class LossType(enum.StrEnum):
+    """The form of a workload's loss, which an algorithm may know (AlgoPerf `LossType`)."""
+
+    SOFTMAX_CROSS_ENTROPY = "softmax_cross_entropy"
+    SIGMOID_CROSS_ENTROPY = "sigmoid_cross_entropy"
+    MEAN_SQUARED_ERROR = "mean_squared_error"
+    MEAN_ABSOLUTE_ERROR = "mean_absolute_error"
+    CTC = "ctc"
+
+
+@dataclass(frozen=True)
+class Loss:
+    """Per-example losses `(batch,)`, already zero where masked, and the weight they count for.
+
+    `weights` is the scalar that the mean divides by: the sum of the mask, or the batch size.
+    """
+
+    per_example: Tensor
+    weights: Tensor
+
+    @property
+    def summed(self) -> Tensor:
+        """The sum over the batch, a scalar."""
+        return ops.sum(self.per_example)
+
+    @property
+    def mean(self) -> Tensor:
+        """The mean over valid examples of the global batch, a scalar."""
+        return self.summed / self.weights
+
+
+def one_hot_targets(targets: Tensor, num_classes: int) -> Tensor:
+    """Return soft labels `(batch, num_classes)`; integer labels `(batch,)` become one-hot.
+
+    Soft labels are recognised by their rank. The reference recognises them by their last dimension
+    and therefore misreads an integer batch of exactly `num_classes` examples; ours does not.
+    """
+    if len(targets.shape) == 1:
+        return ops.one_hot(targets, num_classes, dtype="float32")
+    return ops.cast(targets, "float32")
+
+
+def softmax_cross_entropy(
+    logits: Tensor, targets: Tensor, *, mask: Tensor | None = None, label_smoothing: Any = 0.0
+) -> Loss:
+    """Softmax cross-entropy of `logits` `(batch, classes)`.
+
+    `targets` are class ids `(batch,)` or soft labels `(batch, classes)`; smoothing `a` replaces them
+    by `(1 - a) * targets + a / classes`. `mask` is `(batch,)` with 1 for valid examples.
+    Source: AlgoPerf ImageNet workloads, see `tests/golden/workloads.json`, `loss_and_metric`.
+    """
+    classes = logits.shape[-1]
+    soft = one_hot_targets(targets, classes)
+    soft = (1.0 - label_smoothing) * soft + label_smoothing / classes
+    per_example = -ops.sum(soft * ops.log_softmax(logits, axis=-1), axis=-1)
+    return masked(per_example, mask)
+
+
+def masked(per_example: Tensor, mask: Tensor | None) -> Loss:
+    """Zero the losses `(batch,)` of padding examples and count the valid ones."""
+    if mask is None:
+        return Loss(per_example, ops.cast(ops.shape(per_example)[0], "float32"))
+    mask = ops.cast(mask, per_example.dtype)
+    return Loss(per_example * mask, ops.sum(mask))

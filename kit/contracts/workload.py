@@ -1,0 +1,109 @@
+"""The contract of a workload: model, data, loss and metric at a scale; no target and no budget."""
+
+from __future__ import annotations
+
+import abc
+import enum
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+
+from kit.contracts.loss import Loss, LossType
+from kit.contracts.metric import Metric
+from kit.contracts.parameters import ParameterKind
+
+Tensor = Any
+Batch = Mapping[str, Tensor]
+
+
+class Split(enum.StrEnum):
+    """The parts of a data set. Only `train` ever reaches the trainer."""
+
+    TRAIN = "train"
+    EVAL_TRAIN = "eval_train"  # a fixed subset of train, evaluated like the others
+    VALIDATION = "validation"
+    TEST = "test"
+
+
+EVALUATION_SPLITS = (Split.EVAL_TRAIN, Split.VALIDATION, Split.TEST)
+
+
+@dataclass(frozen=True)
+class WorkloadConfig:
+    """What `workload.yaml` says for one scale and variant, after the variant's overrides."""
+
+    name: str
+    scale: str
+    variant: str | None = None
+    model: Mapping[str, Any] = field(default_factory=dict)  # keyword arguments of build_model
+    data: Mapping[str, Any] = field(default_factory=dict)  # keyword arguments of the data reader
+    evaluation_batch_size: int = 256
+    xla: Mapping[str, bool] = field(default_factory=dict)  # by device, "cpu" or "gpu"; measured
+    parameter_kinds: Mapping[str, ParameterKind] = field(default_factory=dict)  # regex -> kind
+
+
+class Workload(abc.ABC):
+    """One workload at one scale. Subclasses join a model, a data reader, a loss and a metric.
+
+    Batches are dicts of tensors with `inputs`, `targets` and, where a split does not divide evenly,
+    `weights` `(batch,)`: 1 for examples, 0 for padding.
+    """
+
+    loss_type: ClassVar[LossType]
+    metric: ClassVar[Metric]
+
+    def __init__(self, config: WorkloadConfig) -> None:
+        self.config = config
+
+    @abc.abstractmethod
+    def build_model(self) -> Any:
+        """Build a fresh `keras.Model`; initial values come from Keras' global seed."""
+
+    @abc.abstractmethod
+    def dataset(self, split: Split, batch_size: int, seed: int = 0) -> Any:
+        """Return a `tf.data.Dataset` of dict batches.
+
+        `train` repeats for ever in an order given by `seed`, without a remainder. Evaluation
+        splits come once, in a fixed order, the last batch padded to `batch_size` with weights 0.
+
+        Raises:
+            DataError: the prepared data is missing or altered.
+        """
+
+    @abc.abstractmethod
+    def synthetic_batch(self, batch_size: int, seed: int = 0) -> dict[str, np.ndarray]:
+        """Return a random batch of the right shapes and dtypes, for benchmarks without data."""
+
+    def outputs(self, model_call: Callable[[Tensor], Tensor], batch: Batch) -> Tensor:
+        """Say how a batch goes through the model; `model_call` takes the model's inputs."""
+        return model_call(batch["inputs"])
+
+    @abc.abstractmethod
+    def loss(self, outputs: Tensor, batch: Batch, label_smoothing: Any = 0.0) -> Loss:
+        """Return the loss per example, without regularization."""
+
+    @abc.abstractmethod
+    def evaluate_batch(
+        self, model_call: Callable[[Tensor], Tensor], batch: Batch
+    ) -> dict[str, Tensor]:
+        """Return what `summarize` needs of one batch; compiled by the referee.
+
+        By convention arrays whose first axis is the example, plus `weights` `(batch,)`.
+        """
+
+    def summarize(self, batches: Sequence[Mapping[str, np.ndarray]]) -> dict[str, float]:
+        """Reduce the results of all batches of a split to metrics, on the host in float64.
+
+        The default is the weighted mean of every array, which does not depend on batch size.
+        """
+        weights = np.concatenate([batch["weights"] for batch in batches]).astype(np.float64)
+        total = weights.sum()
+        names = [name for name in batches[0] if name != "weights"]
+        return {
+            name: float(
+                np.dot(np.concatenate([b[name] for b in batches]).astype(np.float64), weights) / total
+            )
+            for name in names
+        }

@@ -1,0 +1,140 @@
+"""What a trial leaves behind: the schema of `trial.json` and of a row of `evaluations.csv`."""
+
+from __future__ import annotations
+
+import enum
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+FORMAT = "stopwatch/trial/1"
+NANOSECONDS = 1_000_000_000
+
+
+class TrialState(enum.StrEnum):
+    """How a trial ended: exactly one of these."""
+
+    TARGET_REACHED = "target_reached"
+    OUT_OF_TIME = "out_of_time"
+    COMPLETED_WITHOUT_TARGET = "completed_without_target"
+    STOPPED_EARLY = "stopped_early"
+    FAILED = "failed"
+    RULE_VIOLATION = "rule_violation"
+    INTERRUPTED = "interrupted"
+
+
+class _Schema(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Segment(_Schema):
+    """One stretch of the clock, in nanoseconds since the trial's start."""
+
+    phase: Literal["setup", "submission", "evaluation", "logging"]
+    start_ns: int
+    end_ns: int
+
+
+class TargetRecord(_Schema):
+    """The target that the trial was run against."""
+
+    metric: str
+    higher_is_better: bool
+    validation: float
+    test: float | None = None
+
+
+class RulesRecord(_Schema):
+    """The numbers of the ruleset that decided this trial, runtime factor and overrides applied."""
+
+    ruleset: str
+    ruleset_sha256: str
+    scale: str
+    target: TargetRecord
+    max_runtime_seconds: float
+    eval_period_seconds: float
+    step_hint: int
+
+
+class SeedsRecord(_Schema):
+    """The revealed secret of the trial and what derives from it (see `kit/rules/seeds.py`)."""
+
+    secret: str
+    commitment: str
+    initialization: int
+    data: int
+    algorithm: int
+
+
+class Failure(_Schema):
+    """Why a trainer failed or was stopped, as far as it is known."""
+
+    traceback: str | None = None
+    exit_status: str | None = None
+    log_tail: str | None = None
+
+
+class TrainerReport(_Schema):
+    """Labelled parts of submission time as the trainer reports them: untrusted, for diagnosis."""
+
+    compile_seconds: float = 0.0
+    handover_seconds: float = 0.0
+    data_wait_seconds: float = 0.0
+    xla: dict[str, bool] = Field(default_factory=dict)  # by compiled function
+
+
+class TrialRecord(_Schema):
+    """The content of `trial.json`."""
+
+    format: Literal["stopwatch/trial/1"] = FORMAT
+    kit_version: str
+    started_at: str  # ISO 8601, UTC
+    ended_at: str
+    rules: RulesRecord
+    workload: str
+    variant: str | None
+    submission: str
+    submission_sha256: str
+    study: int
+    trial: int
+    attempt: int
+    hyperparameters: dict[str, Any]
+    batch_size: int
+    seeds: SeedsRecord
+    official: bool
+    unofficial_reasons: list[str]
+    isolation: Literal["container", "bubblewrap", "process", "inline"]
+    state: TrialState
+    reason: str  # one sentence for a reader
+    time_to_target_seconds: float | None  # null is infinity: the target was missed
+    steps: int
+    submission_seconds: float
+    segments: list[Segment]
+    trainer_report: TrainerReport
+    peak_trainer_memory_bytes: int | None = None
+    peak_device_memory_bytes: int | None = None
+    failure: Failure | None = None
+
+
+class Evaluation(_Schema):
+    """One row of `evaluations.csv`.
+
+    Metrics are keyed "train/loss", "validation/accuracy", "test/accuracy", …; they may be NaN.
+    """
+
+    index: int  # counted from 1
+    step: int
+    submission_ns: int  # submission time when the clock stopped for this evaluation
+    total_ns: int  # time since the trial's start, all phases
+    evaluation_ns: int  # how long the evaluation took
+    due_ns: int  # submission time at which it became due
+    freeze_ns: int  # part of submission time between the message and the last process seen stopped
+    pause_cpu_seconds: float  # CPU time the trainer used while it was stopped, read from the OS
+    distance_from_initial: float  # Euclidean distance of all parameters from the initial ones
+    finite: bool  # all parameters are finite
+    metrics: dict[Annotated[str, Field(pattern=r"^(train|validation|test)/")], float]
+
+    @property
+    def submission_seconds(self) -> float:
+        """Submission time in seconds."""
+        return self.submission_ns / NANOSECONDS

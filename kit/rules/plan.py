@@ -1,0 +1,51 @@
+"""Everything that one trial needs to know before it starts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kit.rules.ruleset import Ruleset, WorkloadRules
+from kit.rules.seeds import TrialSeeds
+
+if TYPE_CHECKING:
+    from kit.rules.submission import Submission
+
+
+@dataclass(frozen=True)
+class TrialPlan:
+    """One trial: what runs, under which rules, from which seeds.
+
+    `unofficial_reasons` lists why a result of this plan cannot be official ("seed given by hand",
+    "--quick", …); it is empty for an official one.
+    """
+
+    ruleset: Ruleset
+    rules: WorkloadRules  # of the workload, the variant's overrides and the runtime factor applied
+    workload: str
+    variant: str | None
+    submission: Submission
+    study: int  # counted from 1
+    trial: int  # counted from 1
+    hyperparameters: Mapping[str, Any]
+    batch_size: int
+    seeds: TrialSeeds
+    unofficial_reasons: tuple[str, ...] = ()
+
+    @property
+    def workload_label(self) -> str:
+        """Return "fastmri" or "fastmri_tanh": the name used in paths and reports."""
+        return f"{self.workload}_{self.variant}" if self.variant else self.workload
+
+    def folder(self, results: Path) -> Path:
+        """Return the folder of this trial's record below `results`."""
+        return (
+            results
+            / self.ruleset.name
+            / self.submission.name
+            / self.workload_label
+            / f"study_{self.study}"
+            / f"trial_{self.trial}"
+        )

@@ -12,6 +12,7 @@ import numpy as np
 from kit.contracts.forward import EVALUATION, ForwardMode, forward_mode
 from kit.contracts.parameters import Parameter, ParameterKind
 from kit.contracts.workload import Batch, Workload
+from kit.exchange.weights import TensorSpec
 
 Tensor = Any
 
@@ -30,8 +31,8 @@ _KIND_BY_NAME = (  # the first match wins; a workload's own patterns come before
 class FunctionalModel:
     """Model, parameter names and forward pass of one workload.
 
-    `names` and `state_names` give the order of the flat lists of parameters and model state. They are
-    the paths of the golden files.
+    `names` and `state_names` give the order of the flat lists of parameters and model state. They
+    are the paths of the golden files.
     """
 
     def __init__(self, workload: Workload) -> None:
@@ -45,6 +46,16 @@ class FunctionalModel:
         patterns = (*self.workload.config.parameter_kinds.items(), *_KIND_BY_NAME)
         kind = next(kind for pattern, kind in patterns if re.search(pattern, variable.path))
         return Parameter(tuple(variable.shape), ParameterKind(kind), str(variable.dtype))
+
+    def tensor_specs(self) -> list[TensorSpec]:
+        """Return names, shapes and dtypes of everything that is handed over, in order."""
+        named = zip(
+            [f"param/{name}" for name in self.names]
+            + [f"state/{name}" for name in self.state_names],
+            [*self.model.trainable_variables, *self.model.non_trainable_variables],
+            strict=True,
+        )
+        return [TensorSpec(name, tuple(v.shape), str(v.dtype)) for name, v in named]
 
     def initial_values(self) -> tuple[list[np.ndarray], list[np.ndarray]]:
         """Return the values the model was built with: parameters and model state."""

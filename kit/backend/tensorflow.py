@@ -40,7 +40,8 @@ def versions() -> dict[str, str]:
 
 def compile(function: Callable[..., Any], *, xla: bool) -> Callable[..., Any]:
     """Compile a pure function of tensors. Python numbers in the arguments are constants."""
-    return tf.function(function, jit_compile=xla, reduce_retracing=False)
+    compiled: Callable[..., Any] = tf.function(function, jit_compile=xla, reduce_retracing=False)
+    return compiled
 
 
 def value_and_grad(
@@ -98,9 +99,7 @@ class Carry:
 
     def __init__(self, value: Tree) -> None:
         self._structure = value
-        self._variables = [
-            tf.Variable(leaf, trainable=False) for leaf in keras.tree.flatten(value)
-        ]
+        self._variables = [tf.Variable(leaf, trainable=False) for leaf in keras.tree.flatten(value)]
 
     def value(self) -> Tree:
         """Return the current tensors."""
@@ -116,7 +115,6 @@ class Carry:
     ) -> Callable[..., Any]:
         """Compile `function(carry, *args) -> (carry, aux)` into `call(*args) -> aux`."""
 
-        @tf.function(jit_compile=xla, reduce_retracing=False)
         def call(*args: Any) -> Any:
             before = [variable.read_value() for variable in self._variables]
             carry, aux = function(self._pack(before), *args)
@@ -126,7 +124,8 @@ class Carry:
                     variable.assign(new)
             return aux
 
-        return call
+        compiled: Callable[..., Any] = tf.function(call, jit_compile=xla, reduce_retracing=False)
+        return compiled
 
     def _pack(self, leaves: list[Tensor]) -> Tree:
         return keras.tree.pack_sequence_as(self._structure, leaves)

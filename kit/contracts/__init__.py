@@ -8,6 +8,7 @@ from kit.contracts.algorithm import (
     TrainingAlgorithm,
     Update,
 )
+from kit.contracts.classification import ClassificationWorkload
 from kit.contracts.forward import ForwardMode, current_mode, fold_in, forward_mode, seed_from
 from kit.contracts.layers import BatchNormalization, Dropout
 from kit.contracts.loss import Loss, LossType, masked, softmax_cross_entropy
@@ -20,6 +21,7 @@ __all__ = [
     "EVALUATION_SPLITS",
     "BatchNormalization",
     "BatchQueue",
+    "ClassificationWorkload",
     "Dropout",
     "EvaluationResult",
     "Feedback",

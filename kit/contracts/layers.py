@@ -45,8 +45,8 @@ class BatchNormalization(keras.layers.Layer):
     """Batch normalisation as the reference computes it, over all axes but the last.
 
     Variance is `max(0, E[x^2] - E[x]^2)`, biased, both for normalising and for the running value;
-    running = momentum * running + (1 - momentum) * batch. Weights are named `scale`, `bias`, `mean`,
-    `var`, as in the golden files. Source: Ioffe & Szegedy 2015, algorithm 1; `workloads.json`.
+    running = momentum * running + (1 - momentum) * batch. Weights are named `scale`, `bias`,
+    `mean`, `var`, as in the golden files. Source: Ioffe & Szegedy 2015, algorithm 1.
     """
 
     def __init__(
@@ -71,7 +71,9 @@ class BatchNormalization(keras.layers.Layer):
 
     def call(self, inputs: Tensor) -> Tensor:
         if not current_mode().batch_statistics:
-            return self._normalize(inputs, ops.convert_to_tensor(self.mean), ops.convert_to_tensor(self.var))
+            return self._normalize(
+                inputs, ops.convert_to_tensor(self.mean), ops.convert_to_tensor(self.var)
+            )
         axes = list(range(len(inputs.shape) - 1))
         mean = ops.mean(inputs, axis=axes)
         var = ops.maximum(ops.mean(ops.square(inputs), axis=axes) - ops.square(mean), 0.0)

@@ -58,8 +58,8 @@ def softmax_cross_entropy(
 ) -> Loss:
     """Softmax cross-entropy of `logits` `(batch, classes)`.
 
-    `targets` are class ids `(batch,)` or soft labels `(batch, classes)`; smoothing `a` replaces them
-    by `(1 - a) * targets + a / classes`. `mask` is `(batch,)` with 1 for valid examples.
+    `targets` are class ids `(batch,)` or soft labels `(batch, classes)`; smoothing `a` replaces
+    them by `(1 - a) * targets + a / classes`. `mask` is `(batch,)` with 1 for valid examples.
     Source: AlgoPerf ImageNet workloads, see `tests/golden/workloads.json`, `loss_and_metric`.
     """
     classes = logits.shape[-1]

@@ -85,9 +85,9 @@ class WorkloadView(Protocol):
         label_smoothing: Any = 0.0,
         dropout_rate: Any = None,
     ) -> list[Tensor]:
-        """Return gradients of each example's loss, `(batch, *shape)` each, with running statistics."""
+        """Return gradients of each example's loss, `(batch, *shape)`, with running statistics."""
         ...
 
-    def initial_params(self, rng: Tensor) -> list[Tensor]:
-        """Draw new initial parameters, for restarts."""
+    def initial_params(self, seed: int) -> list[Tensor]:
+        """Draw new initial parameters, for restarts. Runs on the host and builds a model."""
         ...

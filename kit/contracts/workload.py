@@ -103,7 +103,8 @@ class Workload(abc.ABC):
         names = [name for name in batches[0] if name != "weights"]
         return {
             name: float(
-                np.dot(np.concatenate([b[name] for b in batches]).astype(np.float64), weights) / total
+                np.dot(np.concatenate([b[name] for b in batches]).astype(np.float64), weights)
+                / total
             )
             for name in names
         }

@@ -1,0 +1,1 @@
+"""What referee and trainer share: messages, one socket, and one directory in memory."""

@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-FORMAT = "stopwatch/trial/1"
 NANOSECONDS = 1_000_000_000
+IsolationLevel = Literal["container", "bubblewrap", "process", "inline"]
 
 
 class TrialState(enum.StrEnum):
@@ -86,7 +86,7 @@ class TrainerReport(_Schema):
 class TrialRecord(_Schema):
     """The content of `trial.json`."""
 
-    format: Literal["stopwatch/trial/1"] = FORMAT
+    format: Literal["stopwatch/trial/1"] = "stopwatch/trial/1"
     kit_version: str
     started_at: str  # ISO 8601, UTC
     ended_at: str
@@ -103,7 +103,7 @@ class TrialRecord(_Schema):
     seeds: SeedsRecord
     official: bool
     unofficial_reasons: list[str]
-    isolation: Literal["container", "bubblewrap", "process", "inline"]
+    isolation: IsolationLevel
     state: TrialState
     reason: str  # one sentence for a reader
     time_to_target_seconds: float | None  # null is infinity: the target was missed
@@ -114,6 +114,11 @@ class TrialRecord(_Schema):
     peak_trainer_memory_bytes: int | None = None
     peak_device_memory_bytes: int | None = None
     failure: Failure | None = None
+
+    @property
+    def workload_label(self) -> str:
+        """Return "fastmri" or "fastmri_tanh": the name used in paths and in the ledger."""
+        return f"{self.workload}_{self.variant}" if self.variant else self.workload
 
 
 class Evaluation(_Schema):

@@ -1,0 +1,1 @@
+"""The process that owns the clock, the evaluation data, the rules and the key."""

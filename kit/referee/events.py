@@ -1,4 +1,4 @@
-"""What an observer of a running trial is told: the live view, plain lines and JSON are observers."""
+"""What an observer of a running trial is told: live view, plain lines and JSON are observers."""
 
 from __future__ import annotations
 

@@ -32,6 +32,7 @@ class TrialPlan:
     hyperparameters: Mapping[str, Any]
     batch_size: int
     seeds: TrialSeeds
+    study_commitment: str | None = None  # hash of the study's secret; None for a seed by hand
     unofficial_reasons: tuple[str, ...] = ()
 
     @property

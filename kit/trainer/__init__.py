@@ -1,0 +1,1 @@
+"""The process that runs submission code. It owns nothing worth stealing."""

@@ -1,0 +1,90 @@
+"""Where a trial ran: versions, hardware, sources. Facts for `environment.json`."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from kit import __version__, paths
+
+
+def describe(isolation: str, trainer_environment: Mapping[str, str]) -> dict[str, Any]:
+    """Return the description of this machine and installation."""
+    return {
+        "kit_version": __version__,
+        "source": source_revision(),
+        "lock_sha256": lock_digests(),
+        "image_digest": os.environ.get("STOPWATCH_IMAGE_DIGEST"),
+        "isolation": isolation,
+        "trainer_environment": dict(sorted(trainer_environment.items())),
+        "python": sys.version.split()[0],
+        "packages": _packages(),
+        "operating_system": platform.platform(),
+        "cpu": cpu_model(),
+        "cpu_cores": len(os.sched_getaffinity(0)),
+        "memory_bytes": psutil.virtual_memory().total,
+        "gpus": gpus(),
+        "load_average": list(os.getloadavg()),
+    }
+
+
+def source_revision() -> dict[str, Any]:
+    """Return the git revision of the kit and whether files differ from it; None outside a clone."""
+    revision = _git("rev-parse", "HEAD")
+    changes = _git("status", "--porcelain")
+    return {"revision": revision, "dirty": None if changes is None else bool(changes)}
+
+
+def _git(*arguments: str) -> str | None:
+    command = ["git", "-C", str(paths.PROJECT), *arguments]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+def lock_digests() -> dict[str, str]:
+    """Return the sha256 of every lock file."""
+    return {
+        path.name: hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(paths.REQUIREMENTS.glob("*.lock"))
+    }
+
+
+def _packages() -> dict[str, str]:
+    distributions = importlib.metadata.distributions()
+    return dict(sorted((d.metadata["Name"].lower(), d.version) for d in distributions))
+
+
+def cpu_model() -> str:
+    """Return the processor's name."""
+    try:
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
+
+
+def gpus() -> list[dict[str, str]]:
+    """Return name and driver of every NVIDIA GPU; empty without one."""
+    import pynvml
+
+    try:
+        pynvml.nvmlInit()
+    except pynvml.NVMLError:
+        return []
+    driver = str(pynvml.nvmlSystemGetDriverVersion())
+    handles = map(pynvml.nvmlDeviceGetHandleByIndex, range(pynvml.nvmlDeviceGetCount()))
+    return [{"name": str(pynvml.nvmlDeviceGetName(h)), "driver": driver} for h in handles]

@@ -1,0 +1,117 @@
+"""A trial in one process, for a debugger: breakpoints work, nothing is prevented."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from kit.backend import framework
+from kit.backend.functional import FunctionalModel
+from kit.contracts import EvaluationResult, Split
+from kit.exchange.messages import Report
+from kit.records.record import TrialState
+from kit.referee.bench import Bench, Verdict, visible_metrics
+from kit.rules.plan import TrialPlan
+
+
+class InlinePort:
+    """The loop's port to a referee that is a function call away."""
+
+    def __init__(self, bench: Bench, plan: TrialPlan) -> None:
+        self._bench, self._plan = bench, plan
+        self.verdict: Verdict | None = None
+        self._report = Report()
+        self.step = 0
+
+    def set_step(self, step: int) -> None:
+        """Show progress."""
+        self.step = step
+        if step % 10 == 0:
+            self._bench.progress("training", step)
+
+    def evaluation_due(self) -> bool:
+        """Tell whether to yield: for an evaluation, or because the trial is over."""
+        self._bench.check_interrupted()
+        return self._bench.judge.evaluation_is_due() or self._bench.judge.is_out_of_time()
+
+    def evaluate(
+        self, step: int, arrays: list[np.ndarray], report: Report
+    ) -> EvaluationResult | None:
+        """Evaluate on the spot."""
+        judge, clock = self._bench.judge, self._bench.clock
+        arrived_ns = judge.submission_ns()
+        self._report = report
+        if judge.is_out_of_time():
+            self._end(TrialState.OUT_OF_TIME, "The budget of submission time is used up.")
+            return None
+        clock.switch("evaluation")
+        judge.check_step(step)
+        evaluation = self._bench.evaluate(
+            step, lambda: self._named(arrays), arrived_ns=arrived_ns, pause_cpu_seconds=lambda: 0.0
+        )
+        reached = judge.add(evaluation)
+        self._bench.observer.evaluated(evaluation)
+        if reached:
+            self._end(TrialState.TARGET_REACHED, "The validation metric reached the target.")
+            return None
+        clock.switch("submission")
+        target = self._plan.rules.target
+        return EvaluationResult(
+            step=step,
+            submission_seconds=evaluation.submission_seconds,
+            max_submission_seconds=self._plan.rules.max_runtime_seconds,
+            metrics={
+                name: np.nan if value is None else value
+                for name, value in visible_metrics(evaluation.metrics).items()
+            },
+            target=target.validation,
+            higher_is_better=target.higher_is_better,
+        )
+
+    def complete(self, step: int, arrays: list[np.ndarray], report: Report) -> None:
+        """Grant the last evaluation."""
+        last = self._bench.judge.evaluations[-1:]
+        if not last or last[0].step != step:
+            self.evaluate(step, arrays, report)
+        if self.verdict is None:
+            self._end(
+                TrialState.COMPLETED_WITHOUT_TARGET,
+                "The algorithm finished by itself before it reached the target.",
+            )
+
+    def _named(self, arrays: list[np.ndarray]) -> dict[str, np.ndarray]:
+        named = dict(
+            zip((spec.name for spec in self._bench.evaluator.layout.specs), arrays, strict=True)
+        )
+        self._bench.evaluator.layout.check(named)
+        return named
+
+    def _end(self, state: TrialState, reason: str) -> None:
+        self.verdict = Verdict(state, reason, self._report)
+
+
+def run_inline(plan: TrialPlan, bench: Bench, submission: Path) -> Verdict:
+    """Run the training loop here; the clock runs before the submission is imported."""
+    from kit.trainer.data import Queue
+    from kit.trainer.loop import Loop, import_submission
+    from kit.trainer.program import Program
+    from kit.trainer.view import View
+
+    workload = bench.evaluator.workload
+    model = FunctionalModel(workload)
+    queue = Queue(workload.dataset(Split.TRAIN, plan.batch_size, plan.seeds.data), plan.batch_size)
+    count = len(model.names)
+    port = InlinePort(bench, plan)
+    bench.clock.switch("submission")
+    view = View(model, step_hint=plan.rules.step_hint, batch_size=plan.batch_size)
+    program = Program(
+        import_submission(submission)(view, plan.hyperparameters),
+        bench.evaluator.initial[:count],
+        bench.evaluator.initial[count:],
+        seed=plan.seeds.algorithm,
+        xla=workload.config.xla.get(framework().device_kind(), False),
+    )
+    Loop(program, queue, port).run()
+    assert port.verdict is not None
+    return port.verdict

@@ -1,0 +1,156 @@
+"""How a trainer is shut in: bubblewrap where it works, a plain process otherwise.
+
+The sandbox starts from nothing and shows only what training needs: system libraries, the Python
+environment, the kit, the workloads and the training split, all read-only; the exchange directory
+and an empty scratch directory, writable. There is no network, and no other process can be seen.
+Source: bwrap(1).
+"""
+
+from __future__ import annotations
+
+import functools
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from kit import paths
+from kit.errors import NotAvailable, UsageError
+
+Isolation = Literal["bubblewrap", "process"]  # the levels that launch a trainer here
+
+_SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/opt", "/sys")
+_CONFIGURATION = (
+    "/etc/alternatives",
+    "/etc/group",
+    "/etc/ld.so.cache",
+    "/etc/ld.so.conf",
+    "/etc/ld.so.conf.d",
+    "/etc/localtime",
+    "/etc/nsswitch.conf",
+    "/etc/passwd",
+)
+_HIDDEN_SYSTEM = ("/usr/share/datasets",)  # packages whose archives hold evaluation data
+_SCRATCH = "/tmp"
+_EXCHANGE = "/exchange"
+_SUBMISSION = "/submission"
+
+
+@dataclass(frozen=True)
+class TrainerFolders:
+    """The folders of one trial, as the referee sees them."""
+
+    exchange: Path
+    scratch: Path
+    submission: Path
+    training_data: Path
+
+
+@dataclass(frozen=True)
+class Launch:
+    """The command line and environment of a trainer."""
+
+    command: list[str]
+    environment: dict[str, str]
+    working_directory: Path
+
+
+@functools.cache
+def bubblewrap_problem() -> str | None:
+    """Return why bubblewrap cannot be used here, or None when it works (it is tried)."""
+    program = shutil.which("bwrap")
+    if program is None:
+        return "bwrap is not installed (Debian and Ubuntu: apt-get install bubblewrap)"
+    command = [program, "--ro-bind", "/", "/", "--unshare-all", "--die-with-parent", "true"]
+    trial = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+    if trial.returncode == 0:
+        return None
+    reason = " ".join(trial.stderr.split()) or f"exit status {trial.returncode}"
+    return f"bwrap does not work on this machine: {reason}"
+
+
+def choose(requested: str) -> tuple[Isolation, str | None]:
+    """Return the isolation level to use, and a remark when it is weaker than it could be.
+
+    Raises:
+        NotAvailable: bubblewrap was asked for and does not work.
+        UsageError: there is no such level.
+    """
+    if requested not in ("auto", "bubblewrap", "process"):
+        raise UsageError(
+            f"Unknown isolation {requested!r}. Choose one of: auto, bubblewrap, process. "
+            f"Received: --isolation={requested}."
+        )
+    problem = None if requested == "process" else bubblewrap_problem()
+    if requested == "bubblewrap" and problem:
+        raise NotAvailable(f"Isolation 'bubblewrap' cannot be used: {problem}.")
+    if requested != "process" and not problem:
+        return "bubblewrap", None
+    remark = f" ({problem})" if problem else ""
+    return "process", f"isolation is 'process'{remark}: files and network are open to the trainer"
+
+
+def environment(scratch: str) -> dict[str, str]:
+    """Return the whole environment of a trainer: nothing is inherited but what is listed here."""
+    return {
+        "HOME": scratch,
+        "KERAS_BACKEND": "tensorflow",
+        "KERAS_HOME": f"{scratch}/keras",
+        "LANG": "C.UTF-8",
+        "PATH": "/usr/bin:/bin",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONHASHSEED": "0",
+        "PYTHONUNBUFFERED": "1",
+        "TF_CPP_MIN_LOG_LEVEL": "2",
+        "TMPDIR": scratch,
+        "XDG_CACHE_HOME": f"{scratch}/cache",
+    }
+
+
+def launch(isolation: Isolation, folders: TrainerFolders) -> Launch:
+    """Return how to start `kit.trainer` under `isolation`."""
+    if isolation == "process":
+        command = _python(str(folders.exchange), str(folders.submission))
+        scratch = folders.scratch
+        return Launch(command, environment(str(scratch)), working_directory=scratch)
+    arguments = [*_sandbox(folders), "--", *_python(_EXCHANGE, _SUBMISSION)]
+    return Launch(["bwrap", *arguments], environment(_SCRATCH), working_directory=Path("/"))
+
+
+def _python(exchange: str, submission: str) -> list[str]:
+    return [sys.executable, "-P", "-s", "-m", "kit.trainer", exchange, submission]
+
+
+def _sandbox(folders: TrainerFolders) -> list[str]:
+    arguments = ["--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL"]
+    arguments += ["--proc", "/proc", "--dev", "/dev"]
+    for path in (*_SYSTEM, *_CONFIGURATION):
+        arguments += ["--ro-bind-try", path, path]
+    for path in _HIDDEN_SYSTEM:
+        if Path(path).exists():
+            arguments += ["--tmpfs", path]
+    for prefix in _outermost({Path(sys.prefix), Path(sys.base_prefix)}):
+        arguments += ["--ro-bind", str(prefix), str(prefix)]
+    for folder in (paths.PROJECT / "kit", paths.WORKLOADS):
+        arguments += ["--ro-bind", str(folder), str(folder)]
+    for device in sorted(Path("/dev").glob("nvidia*")):
+        arguments += ["--dev-bind", str(device), str(device)]
+    if folders.training_data.exists():
+        arguments += ["--ro-bind", str(folders.training_data), str(folders.training_data)]
+    arguments += ["--ro-bind", str(folders.submission), _SUBMISSION]
+    arguments += ["--bind", str(folders.scratch), _SCRATCH]
+    arguments += ["--bind", str(folders.exchange), _EXCHANGE, "--chdir", _SCRATCH]
+    return arguments
+
+
+def _outermost(folders: set[Path]) -> list[Path]:
+    """Leave out folders that lie in others, and those that the system folders already show."""
+    shown = [Path(path) for path in _SYSTEM]
+    return sorted(
+        folder
+        for folder in folders
+        if not any(folder.is_relative_to(other) for other in shown)
+        and not any(folder != other and folder.is_relative_to(other) for other in folders)
+    )

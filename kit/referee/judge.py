@@ -1,0 +1,120 @@
+"""The rules of one trial as a state machine: when an evaluation is due, what ends the trial.
+
+It has no input and output of its own, so that every rule is tested with a fake clock.
+"""
+
+from __future__ import annotations
+
+import itertools
+import statistics
+
+from kit.errors import RuleViolation
+from kit.records.record import NANOSECONDS, Evaluation, TrialState
+from kit.referee.clock import Clock, seconds
+from kit.rules.ruleset import Ruleset, WorkloadRules
+
+
+class Judge:
+    """Applies a workload's rules to the events of a trial."""
+
+    def __init__(self, rules: WorkloadRules, ruleset: Ruleset, clock: Clock) -> None:
+        self._rules = rules
+        self._ruleset = ruleset
+        self._clock = clock
+        self._period_ns = round(rules.eval_period_seconds * NANOSECONDS)
+        self._budget_ns = round(rules.max_runtime_seconds * NANOSECONDS)
+        self.evaluations: list[Evaluation] = []
+        self.due_ns = 0  # the first evaluation comes after step 1
+
+    def submission_ns(self) -> int:
+        """Return the submission time so far."""
+        return self._clock.elapsed_ns("submission")
+
+    def evaluation_is_due(self) -> bool:
+        """Tell whether the trainer should yield at its next step boundary."""
+        return self.submission_ns() >= self.due_ns
+
+    def seconds_until_next_event(self) -> float:
+        """Return the submission time left until an evaluation is due or the budget ends."""
+        now = self.submission_ns()
+        coming = [t for t in (self.due_ns, self._budget_ns) if t > now]
+        return seconds(min(coming) - now) if coming else 0.0
+
+    def is_out_of_time(self) -> bool:
+        """Tell whether the budget is used up: from then on no evaluation is granted."""
+        return self.submission_ns() > self._budget_ns
+
+    def check_step(self, step: int) -> None:
+        """Check the step count of handed-over weights.
+
+        Raises:
+            RuleViolation: it is not 1 at the first evaluation, or did not advance.
+        """
+        if not self.evaluations and step != 1:
+            raise RuleViolation(f"The first evaluation comes after step 1. Received: step {step}.")
+        if self.evaluations and step <= self.evaluations[-1].step:
+            raise RuleViolation(
+                f"The step count did not advance: {self.evaluations[-1].step} at the last "
+                f"evaluation, {step} now."
+            )
+
+    def lateness_limit_seconds(self) -> float | None:
+        """Return how late a trainer may yield, None while no step time is known.
+
+        The limit is a multiple of the median time of a step between evaluations, with a floor.
+        """
+        marks = [(e.step, e.submission_ns) for e in self.evaluations]
+        step_times = [
+            seconds(later[1] - earlier[1]) / (later[0] - earlier[0])
+            for earlier, later in itertools.pairwise(marks)
+        ]
+        if not step_times:
+            return None
+        limits = self._ruleset.yielding
+        multiple = limits.late_yield_median_steps * statistics.median(step_times)
+        return max(limits.late_yield_seconds, multiple)
+
+    def check_lateness(self) -> None:
+        """Check how long ago the trainer should have yielded.
+
+        Raises:
+            RuleViolation: longer than the ruleset allows.
+        """
+        late = seconds(self.submission_ns() - self.due_ns)
+        limit = self.lateness_limit_seconds()
+        if limit is not None and late > limit:
+            raise RuleViolation(
+                f"The trainer was asked for an evaluation and had not yielded {late:.1f} s later; "
+                f"{limit:.1f} s are allowed."
+            )
+
+    def check_pause(self, cpu_seconds: float) -> None:
+        """Check the CPU time that the trainer used while it was frozen.
+
+        Raises:
+            RuleViolation: more than the ruleset's tolerance.
+        """
+        allowed = self._ruleset.pause_cpu_tolerance_seconds
+        if cpu_seconds > allowed:
+            raise RuleViolation(
+                f"The trainer computed for {cpu_seconds:.2f} s of CPU time during an untimed "
+                f"evaluation; {allowed:.2f} s are tolerated."
+            )
+
+    def add(self, evaluation: Evaluation) -> bool:
+        """Enter an evaluation; return whether it reached the target."""
+        self.evaluations.append(evaluation)
+        self.due_ns = evaluation.submission_ns + self._period_ns
+        return self.reached(evaluation)
+
+    def reached(self, evaluation: Evaluation) -> bool:
+        """Tell whether the validation metric of `evaluation` is at least the target."""
+        target = self._rules.target
+        value = evaluation.metrics[f"validation/{target.metric}"]
+        return value >= target.validation if target.higher_is_better else value <= target.validation
+
+    def time_to_target_seconds(self, state: TrialState) -> float | None:
+        """Return the submission time of the evaluation that reached the target, or None."""
+        if state is not TrialState.TARGET_REACHED:
+            return None
+        return self.evaluations[-1].submission_seconds

@@ -1,0 +1,100 @@
+"""Turn the end of a trial into its record."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from kit import __version__
+from kit.records.record import (
+    Evaluation,
+    IsolationLevel,
+    RulesRecord,
+    SeedsRecord,
+    TargetRecord,
+    TrainerReport,
+    TrialRecord,
+    TrialState,
+)
+from kit.referee.clock import Clock, seconds
+from kit.rules.plan import TrialPlan
+
+if TYPE_CHECKING:
+    from kit.referee.bench import Verdict
+
+
+@dataclass(frozen=True)
+class Ending:
+    """What is known when the trainer is gone and the clock stands."""
+
+    verdict: Verdict
+    evaluations: tuple[Evaluation, ...]
+    log: bytes = b""
+    peak_trainer_memory_bytes: int | None = None
+    trainer_environment: Mapping[str, str] = field(default_factory=dict)
+    started_at: str = ""
+    ended_at: str = ""
+    isolation: IsolationLevel = "process"
+
+
+def trial_record(plan: TrialPlan, ending: Ending, clock: Clock, *, attempt: int) -> TrialRecord:
+    """Return the record of a trial whose clock has stopped."""
+    verdict = ending.verdict
+    reached = verdict.state is TrialState.TARGET_REACHED
+    steps = ending.evaluations[-1].step if ending.evaluations else 0
+    report: dict[str, Any] = verdict.report.model_dump()
+    device_memory = report.pop("peak_device_memory_bytes")
+    return TrialRecord(
+        kit_version=__version__,
+        started_at=ending.started_at,
+        ended_at=ending.ended_at,
+        rules=_rules(plan),
+        workload=plan.workload,
+        variant=plan.variant,
+        submission=plan.submission.name,
+        submission_sha256=plan.submission.sha256,
+        study=plan.study,
+        trial=plan.trial,
+        attempt=attempt,
+        hyperparameters=dict(plan.hyperparameters),
+        batch_size=plan.batch_size,
+        seeds=SeedsRecord(
+            secret=plan.seeds.secret,
+            commitment=plan.seeds.commitment,
+            initialization=plan.seeds.initialization,
+            data=plan.seeds.data,
+            algorithm=plan.seeds.algorithm,
+        ),
+        official=not plan.unofficial_reasons,
+        unofficial_reasons=list(plan.unofficial_reasons),
+        isolation=ending.isolation,
+        state=verdict.state,
+        reason=verdict.reason,
+        time_to_target_seconds=ending.evaluations[-1].submission_seconds if reached else None,
+        steps=steps,
+        submission_seconds=seconds(clock.elapsed_ns("submission")),
+        segments=clock.segments(),
+        trainer_report=TrainerReport(**report),
+        peak_trainer_memory_bytes=ending.peak_trainer_memory_bytes,
+        peak_device_memory_bytes=device_memory,
+        failure=verdict.failure,
+    )
+
+
+def _rules(plan: TrialPlan) -> RulesRecord:
+    target = plan.rules.target
+    return RulesRecord(
+        ruleset=plan.ruleset.name,
+        ruleset_sha256=plan.ruleset.sha256,
+        scale=plan.ruleset.scale,
+        target=TargetRecord(
+            metric=target.metric,
+            higher_is_better=target.higher_is_better,
+            validation=target.validation,
+            test=target.test,
+        ),
+        max_runtime_seconds=plan.rules.max_runtime_seconds,
+        eval_period_seconds=plan.rules.eval_period_seconds,
+        step_hint=plan.rules.step_hint,
+    )

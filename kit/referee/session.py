@@ -1,0 +1,215 @@
+"""One refereed run of a trainer in another process: protocol, clock and rules together."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from kit.errors import RuleViolation, TrainerFailed, TrialError
+from kit.exchange.channel import Channel, ChannelClosed, Listener
+from kit.exchange.directory import RefereeControl
+from kit.exchange.messages import (
+    Complete,
+    Failed,
+    Go,
+    Initial,
+    Ready,
+    Report,
+    Resume,
+    Setup,
+    Weights,
+    parse_from_trainer,
+)
+from kit.exchange.weights import WeightsInbox
+from kit.records.record import TrialState
+from kit.referee.bench import Bench, Verdict, visible_metrics
+from kit.referee.evaluator import Interrupted
+from kit.referee.trainer_process import TrainerProcess
+
+_TICK_SECONDS = 0.1
+_CONNECT_SECONDS = 120.0
+_SETUP_SECONDS = 600.0
+_MEMORY_CHECK_SECONDS = 0.5
+
+
+def connect(
+    trainer: TrainerProcess,
+    listener: Listener,
+    setup: Setup,
+    interrupted: Callable[[], str | None],
+) -> Channel:
+    """Wait for the trainer and tell it what to build; it builds while the referee does.
+
+    Raises:
+        TrainerFailed: it died or did not connect.
+        Interrupted: a signal came first.
+    """
+    deadline = time.monotonic() + _CONNECT_SECONDS
+    while time.monotonic() < deadline:
+        if name := interrupted():
+            raise Interrupted(name)
+        channel = listener.accept(_TICK_SECONDS)
+        if channel is not None:
+            listener.close()
+            channel.send(setup)
+            return channel
+        if not trainer.is_alive():
+            raise _death(trainer)
+    raise TrainerFailed(f"The trainer did not connect in {_CONNECT_SECONDS:.0f} s.")
+
+
+def _death(trainer: TrainerProcess) -> TrialError:
+    status = trainer.exit_status()
+    if status is None:
+        return RuleViolation("The trainer closed its connection to the referee and ran on.")
+    return TrainerFailed(f"The trainer's process ended: {status}.")
+
+
+class Session:
+    """Runs the protocol with one connected trainer to its end."""
+
+    def __init__(
+        self,
+        bench: Bench,
+        trainer: TrainerProcess,
+        channel: Channel,
+        control: RefereeControl,
+        inbox: WeightsInbox,
+    ) -> None:
+        self._bench = bench
+        self._clock, self._judge = bench.clock, bench.judge
+        self._trainer = trainer
+        self._channel = channel
+        self._control = control
+        self._inbox = inbox
+        self._due = False
+        self._report = Report()
+        self._memory_checked = 0.0
+
+    def run(self) -> Verdict:
+        """Let the trainer load the initial parameters, start the clock, see the trial through."""
+        self._channel.send(Initial())
+        self._await_ready()
+        self._clock.switch("submission")
+        self._channel.send(Go())
+        while True:
+            message = self._await_message()
+            if message is None:
+                return self._verdict(
+                    TrialState.OUT_OF_TIME, "The budget of submission time is used up."
+                )
+            if isinstance(message, Failed):
+                raise TrainerFailed(message.traceback)
+            if isinstance(message, Ready) or (isinstance(message, Weights) and not self._due):
+                raise RuleViolation(f"The trainer sent {message.type!r}, which nobody asked for.")
+            verdict = self._pause(message)
+            if verdict is not None:
+                return verdict
+
+    def _verdict(self, state: TrialState, reason: str) -> Verdict:
+        return Verdict(state, reason, self._report)
+
+    def _await_ready(self) -> None:
+        deadline = time.monotonic() + _SETUP_SECONDS
+        while time.monotonic() < deadline:
+            self._bench.check_interrupted()
+            self._bench.progress("setup", 0)
+            line = self._receive(_TICK_SECONDS)
+            message = None if line is None else parse_from_trainer(line)
+            if isinstance(message, Ready):
+                return
+            if isinstance(message, Failed):
+                raise TrainerFailed(message.traceback)
+            if message is not None:
+                raise RuleViolation(f"The trainer sent {message.type!r} before it was ready.")
+        raise TrainerFailed(f"The trainer was not ready after {_SETUP_SECONDS:.0f} s.")
+
+    def _await_message(self) -> Ready | Weights | Complete | Failed | None:
+        """Return the next message, or None when the budget is used up."""
+        while True:
+            self._bench.check_interrupted()
+            if self._judge.is_out_of_time():
+                return None
+            if self._judge.evaluation_is_due():
+                if not self._due:
+                    self._set_due(True)
+                self._judge.check_lateness()
+            self._check_memory()
+            line = self._receive(min(_TICK_SECONDS, self._judge.seconds_until_next_event()))
+            if line is not None:
+                return parse_from_trainer(line)
+            self._bench.progress("training", self._control.step())
+
+    def _receive(self, timeout_seconds: float) -> bytes | None:
+        try:
+            return self._channel.receive_line(timeout_seconds)
+        except ChannelClosed:
+            raise _death(self._trainer) from None
+
+    def _set_due(self, due: bool) -> None:
+        self._due = due
+        self._control.set_evaluation_due(due)
+
+    def _check_memory(self) -> None:
+        now = time.monotonic()
+        if now - self._memory_checked < _MEMORY_CHECK_SECONDS:
+            return
+        self._memory_checked = now
+        used, limit = self._trainer.tree.resident_bytes(), self._bench.memory_limit_bytes
+        if used > limit:
+            raise TrainerFailed(
+                f"The trainer held {used / 2**30:.1f} GiB of memory; the limit is "
+                f"{limit / 2**30:.1f} GiB."
+            )
+
+    def _pause(self, message: Weights | Complete) -> Verdict | None:
+        """Freeze the trainer, evaluate what it handed over, and let it go on or not."""
+        arrived_ns = self._judge.submission_ns()
+        cpu_before = self._trainer.tree.freeze()
+        self._clock.switch("evaluation")
+        self._set_due(False)
+        self._report = message.report
+        if self._judge.is_out_of_time():
+            return self._verdict(
+                TrialState.OUT_OF_TIME, "The budget of submission time is used up."
+            )
+        evaluations = self._judge.evaluations
+        finished = isinstance(message, Complete)
+        if not (finished and evaluations and evaluations[-1].step == message.step):
+            self._judge.check_step(message.step)
+            if not finished:
+                self._judge.check_lateness()
+            evaluation = self._bench.evaluate(
+                message.step,
+                lambda: self._inbox.read(message.size_bytes),
+                arrived_ns=arrived_ns,
+                pause_cpu_seconds=lambda: max(0.0, self._trainer.tree.cpu_seconds() - cpu_before),
+            )
+            reached = self._judge.add(evaluation)
+            self._bench.observer.evaluated(evaluation)
+            self._judge.check_pause(evaluation.pause_cpu_seconds)
+            if reached:
+                return self._verdict(
+                    TrialState.TARGET_REACHED, "The validation metric reached the target."
+                )
+        if finished:
+            return self._verdict(
+                TrialState.COMPLETED_WITHOUT_TARGET,
+                "The algorithm finished by itself before it reached the target.",
+            )
+        self._resume()
+        return None
+
+    def _resume(self) -> None:
+        last = self._judge.evaluations[-1]
+        answer = Resume(
+            step=last.step,
+            submission_seconds=last.submission_seconds,
+            metrics=visible_metrics(last.metrics),
+        )
+        self._clock.switch("submission")
+        self._trainer.tree.thaw()
+        try:
+            self._channel.send(answer)
+        except ChannelClosed:
+            raise _death(self._trainer) from None

@@ -1,0 +1,66 @@
+"""The temporary folders of one trial: new, private and empty, gone afterwards."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+
+from kit.errors import TrialError
+from kit.referee.isolation import TrainerFolders
+
+PREFIX = "stopwatch-"
+_MEMORY_BACKED = Path("/dev/shm")
+
+
+class Workspace:
+    """Exchange directory on memory-backed storage where there is some, scratch, and submission."""
+
+    def __init__(self, sources: Mapping[str, bytes], training_data: Path) -> None:
+        self._sources = sources
+        self._training_data = training_data
+        self._roots: list[Path] = []
+
+    def __enter__(self) -> TrainerFolders:
+        memory = _MEMORY_BACKED if os.access(_MEMORY_BACKED, os.W_OK) else None
+        try:
+            exchange, disk = self._folder(memory), self._folder(None)
+            folders = TrainerFolders(
+                exchange=exchange,
+                scratch=disk / "scratch",
+                submission=disk / "submission",
+                training_data=self._training_data,
+            )
+            folders.scratch.mkdir()
+            folders.submission.mkdir()
+            for name, content in self._sources.items():
+                if name.endswith(
+                    ".py"
+                ):  # the manifest names workloads: the trainer has no use for it
+                    target = folders.submission / name
+                    target.parent.mkdir(parents=True, exist_ok=True)
+                    target.write_bytes(content)
+        except OSError as error:
+            self._remove()
+            raise TrialError(f"The trial's temporary folders cannot be made: {error}.") from None
+        return folders
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._remove()
+
+    def _folder(self, parent: Path | None) -> Path:
+        folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))
+        self._roots.append(folder)
+        return folder
+
+    def _remove(self) -> None:
+        for root in self._roots:
+            shutil.rmtree(root, ignore_errors=True)

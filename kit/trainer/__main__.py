@@ -1,0 +1,80 @@
+"""The trainer process: `python -m kit.trainer EXCHANGE SUBMISSION`.
+
+It connects to the referee, builds what it is told to build, and runs the submission after Go.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import sys
+import traceback
+from pathlib import Path
+
+from kit.exchange import directory
+from kit.exchange.channel import Channel, ChannelClosed, connect
+from kit.exchange.messages import MAX_TRACEBACK_CHARACTERS, Failed, Go, Initial, Ready, Setup
+from kit.trainer.receive import receive
+
+_PR_SET_PDEATHSIG = 1
+
+
+def _train(channel: Channel, exchange: Path, submission: Path) -> None:
+    setup = receive(channel, Setup)
+    # Imported only now: the referee has the connection at once and imports at the same time.
+    from kit.backend import framework
+    from kit.backend.functional import FunctionalModel
+    from kit.contracts import Split
+    from kit.exchange.weights import WeightsLayout, read_initial
+    from kit.registry import load_workload
+    from kit.trainer.data import Queue
+    from kit.trainer.loop import Loop, import_submission
+    from kit.trainer.port import SocketPort
+    from kit.trainer.program import Program
+    from kit.trainer.view import View
+
+    framework().configure()
+    workload = load_workload(setup.workload, setup.scale, setup.variant)
+    model = FunctionalModel(workload)
+    layout = WeightsLayout(model.tensor_specs())
+    queue = Queue(
+        workload.dataset(Split.TRAIN, setup.batch_size, setup.data_seed), setup.batch_size
+    )
+    receive(channel, Initial)
+    port = SocketPort(channel, exchange, layout, setup)
+    initial = read_initial(exchange / directory.INITIAL, layout)
+    arrays = [initial[spec.name] for spec in layout.specs]
+    channel.send(Ready())
+    receive(channel, Go)
+    algorithm = import_submission(submission)(
+        View(model, step_hint=setup.step_hint, batch_size=setup.batch_size), setup.hyperparameters
+    )
+    program = Program(
+        algorithm,
+        arrays[: len(model.names)],
+        arrays[len(model.names) :],
+        seed=setup.algorithm_seed,
+        xla=workload.config.xla.get(framework().device_kind(), False),
+    )
+    Loop(program, queue, port).run()
+
+
+def main() -> None:
+    """Connect, train, and report a failure as a message and on stderr."""
+    exchange, submission = Path(sys.argv[1]), Path(sys.argv[2])
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    channel = connect(exchange / directory.SOCKET)
+    try:
+        _train(channel, exchange, submission)
+    except ChannelClosed:
+        sys.exit("The referee is gone.")
+    except BaseException:  # noqa: BLE001 - submission code may raise anything, SystemExit too
+        text = traceback.format_exc()
+        print(text, file=sys.stderr, flush=True)
+        channel.send(Failed(step=0, traceback=text[-MAX_TRACEBACK_CHARACTERS:]))
+        os._exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,127 @@
+"""Freeze, audit and kill real process trees, escapees included."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from kit.referee import isolation
+from kit.referee.processes import ProcessTree, become_subreaper
+
+BUSY = "while True: pass"
+FAMILY = """
+import os, sys, time
+if os.fork() == 0:                      # a child that works
+    while True: pass
+if os.fork() == 0:                      # a child in a session of its own
+    os.setsid()
+    while True: pass
+if os.fork() == 0:                      # a grandchild whose parent is gone
+    if os.fork() == 0:
+        os.setsid()
+        while True: pass
+    os._exit(0)
+os.wait()
+while True: time.sleep(0.01)
+"""
+FORKING = """
+import os, time
+while True:
+    if os.fork() == 0:
+        time.sleep(0.05)
+        os._exit(0)
+    try:
+        while os.waitpid(-1, os.WNOHANG)[0]: pass
+    except ChildProcessError: pass
+    time.sleep(0.001)
+"""
+
+
+@pytest.fixture(params=["process", "bubblewrap"])
+def prefix(request: pytest.FixtureRequest) -> list[str]:
+    if request.param == "process":
+        return []
+    if problem := isolation.bubblewrap_problem():
+        pytest.skip(problem)
+    return ["bwrap", "--ro-bind", "/", "/", "--unshare-all", "--die-with-parent", "--"]
+
+
+@pytest.fixture
+def launch(prefix: list[str]) -> Iterator[object]:
+    become_subreaper()
+    started: list[tuple[subprocess.Popen[bytes], ProcessTree]] = []
+
+    def start(code: str) -> ProcessTree:
+        process = subprocess.Popen([*prefix, sys.executable, "-c", code], start_new_session=True)
+        tree = ProcessTree(process.pid)
+        started.append((process, tree))
+        return tree
+
+    yield start
+    for process, tree in started:
+        tree.kill()
+        process.wait()
+        assert tree.pids() <= {process.pid}
+
+
+def wait_for(tree: ProcessTree, count: int) -> None:
+    deadline = time.monotonic() + 20
+    while sum(1 for pid in tree.pids() if b"-c" in cmdline(pid)) < count:
+        assert time.monotonic() < deadline, "the processes of the test did not start"
+        time.sleep(0.01)
+
+
+def cmdline(pid: int) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
+
+
+def test_frozen_processes_use_no_cpu_and_run_again_after(launch: object) -> None:
+    tree = launch(FAMILY)  # type: ignore[operator]
+    wait_for(tree, 4)
+    before = tree.freeze()
+    time.sleep(0.3)
+    assert tree.cpu_seconds() == before
+    tree.thaw()
+    deadline = time.monotonic() + 10
+    while tree.cpu_seconds() <= before:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_a_family_that_keeps_forking_is_frozen(launch: object) -> None:
+    tree = launch(FORKING)  # type: ignore[operator]
+    wait_for(tree, 2)
+    before = tree.freeze()
+    members = tree.pids()
+    time.sleep(0.2)
+    assert tree.pids() == members
+    assert tree.cpu_seconds() == before
+
+
+def test_work_of_a_process_that_somebody_woke_is_seen(launch: object) -> None:
+    tree = launch(BUSY)  # type: ignore[operator]
+    wait_for(tree, 1)
+    before = tree.freeze()
+    for pid in tree.pids():
+        os.kill(pid, signal.SIGCONT)
+    time.sleep(0.3)
+    assert tree.cpu_seconds() > before
+
+
+def test_kill_leaves_nothing_behind(launch: object) -> None:
+    tree = launch(FAMILY)  # type: ignore[operator]
+    wait_for(tree, 4)
+    tree.freeze()
+    tree.kill()
+    assert all(b"-c" not in cmdline(pid) for pid in tree.pids())
+    assert tree.peak_resident_bytes > 0

@@ -34,8 +34,10 @@ class RefereeControl:
         raw = os.pread(self._descriptor, 8, _STEP_OFFSET)
         return int.from_bytes(raw, "little") if len(raw) == 8 else 0
 
-    def close(self) -> None:
-        """Close the file."""
+    def __enter__(self) -> RefereeControl:
+        return self
+
+    def __exit__(self, *_: object) -> None:
         os.close(self._descriptor)
 
 

@@ -43,6 +43,7 @@ class Setup(_Message):
     max_submission_seconds: float
     target: float
     higher_is_better: bool
+    evaluate_at_steps: list[int] = Field(default_factory=list)  # instead of the flag; unofficial
 
 
 class Initial(_Message):

@@ -131,8 +131,10 @@ class WeightsInbox:
         self._layout.check(arrays)
         return arrays
 
-    def close(self) -> None:
-        """Close the file."""
+    def __enter__(self) -> WeightsInbox:
+        return self
+
+    def __exit__(self, *_: object) -> None:
         os.close(self._descriptor)
 
 

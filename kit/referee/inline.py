@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 
-from kit.backend import framework
 from kit.backend.functional import FunctionalModel
 from kit.contracts import EvaluationResult, Split
 from kit.exchange.messages import Report
@@ -33,7 +32,10 @@ class InlinePort:
     def evaluation_due(self) -> bool:
         """Tell whether to yield: for an evaluation, or because the trial is over."""
         self._bench.check_interrupted()
-        return self._bench.judge.evaluation_is_due() or self._bench.judge.is_out_of_time()
+        judge = self._bench.judge
+        chosen = self._plan.evaluate_at_steps
+        due = self.step in chosen if chosen else judge.evaluation_is_due()
+        return due or judge.is_out_of_time()
 
     def evaluate(
         self, step: int, arrays: list[np.ndarray], report: Report
@@ -93,24 +95,23 @@ class InlinePort:
 
 def run_inline(plan: TrialPlan, bench: Bench, submission: Path) -> Verdict:
     """Run the training loop here; the clock runs before the submission is imported."""
+    from kit.trainer.assembly import assemble
     from kit.trainer.data import Queue
-    from kit.trainer.loop import Loop, import_submission
-    from kit.trainer.program import Program
-    from kit.trainer.view import View
+    from kit.trainer.loop import Loop
 
     workload = bench.evaluator.workload
     model = FunctionalModel(workload)
     queue = Queue(workload.dataset(Split.TRAIN, plan.batch_size, plan.seeds.data), plan.batch_size)
-    count = len(model.names)
     port = InlinePort(bench, plan)
     bench.clock.switch("submission")
-    view = View(model, step_hint=plan.rules.step_hint, batch_size=plan.batch_size)
-    program = Program(
-        import_submission(submission)(view, plan.hyperparameters),
-        bench.evaluator.initial[:count],
-        bench.evaluator.initial[count:],
+    program = assemble(
+        model,
+        submission,
+        bench.evaluator.initial,
+        hyperparameters=plan.hyperparameters,
+        step_hint=plan.rules.step_hint,
+        batch_size=plan.batch_size,
         seed=plan.seeds.algorithm,
-        xla=workload.config.xla.get(framework().device_kind(), False),
     )
     Loop(program, queue, port).run()
     assert port.verdict is not None

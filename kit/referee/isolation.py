@@ -141,7 +141,8 @@ def _sandbox(folders: TrainerFolders) -> list[str]:
         arguments += ["--ro-bind", str(folders.training_data), str(folders.training_data)]
     arguments += ["--ro-bind", str(folders.submission), _SUBMISSION]
     arguments += ["--bind", str(folders.scratch), _SCRATCH]
-    arguments += ["--bind", str(folders.exchange), _EXCHANGE, "--chdir", _SCRATCH]
+    arguments += ["--bind", str(folders.exchange), _EXCHANGE]
+    arguments += ["--remount-ro", "/", "--chdir", _SCRATCH]
     return arguments
 
 

@@ -75,13 +75,17 @@ class Session:
         channel: Channel,
         control: RefereeControl,
         inbox: WeightsInbox,
+        *,
+        at_chosen_steps: bool = False,
     ) -> None:
+        """`at_chosen_steps`: the trainer was told when to yield, so the flag stays down."""
         self._bench = bench
         self._clock, self._judge = bench.clock, bench.judge
         self._trainer = trainer
         self._channel = channel
         self._control = control
         self._inbox = inbox
+        self._at_chosen_steps = at_chosen_steps
         self._due = False
         self._report = Report()
         self._memory_checked = 0.0
@@ -100,7 +104,8 @@ class Session:
                 )
             if isinstance(message, Failed):
                 raise TrainerFailed(message.traceback)
-            if isinstance(message, Ready) or (isinstance(message, Weights) and not self._due):
+            asked_for = self._due or isinstance(message, Complete) or self._at_chosen_steps
+            if isinstance(message, Ready) or not asked_for:
                 raise RuleViolation(f"The trainer sent {message.type!r}, which nobody asked for.")
             verdict = self._pause(message)
             if verdict is not None:
@@ -130,7 +135,7 @@ class Session:
             self._bench.check_interrupted()
             if self._judge.is_out_of_time():
                 return None
-            if self._judge.evaluation_is_due():
+            if self._judge.evaluation_is_due() and not self._at_chosen_steps:
                 if not self._due:
                     self._set_due(True)
                 self._judge.check_lateness()
@@ -177,7 +182,7 @@ class Session:
         finished = isinstance(message, Complete)
         if not (finished and evaluations and evaluations[-1].step == message.step):
             self._judge.check_step(message.step)
-            if not finished:
+            if not finished and not self._at_chosen_steps:
                 self._judge.check_lateness()
             evaluation = self._bench.evaluate(
                 message.step,

@@ -25,17 +25,18 @@ class _Output:
         self._thread.start()
 
     def _drain(self) -> None:
-        while chunk := os.read(self._pipe.fileno(), 1 << 16):
-            room = _KEEP_BYTES - len(self._head)
-            self._head += chunk[:room]
-            self._tail += chunk[room:]
-            excess = len(self._tail) - _KEEP_BYTES
-            if excess > 0:
-                self._dropped += excess
-                del self._tail[:excess]
+        with self._pipe:
+            while chunk := os.read(self._pipe.fileno(), 1 << 16):
+                room = _KEEP_BYTES - len(self._head)
+                self._head += chunk[:room]
+                self._tail += chunk[room:]
+                excess = len(self._tail) - _KEEP_BYTES
+                if excess > 0:
+                    self._dropped += excess
+                    del self._tail[:excess]
 
     def content(self) -> bytes:
-        self._thread.join(timeout=5.0)
+        self._thread.join(timeout=5.0)  # the pipe ends with the last process that holds it
         note = f"\n[… {self._dropped} bytes left out …]\n".encode() if self._dropped else b""
         return bytes(self._head) + note + bytes(self._tail)
 

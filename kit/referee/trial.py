@@ -71,27 +71,27 @@ def run_trial(
     head = _enter_start(ledger, who, plan, key)
     started_at, clock = utc_now(), Clock()
     limit = memory_limit_bytes or psutil.virtual_memory().total - _RESERVED_MEMORY_BYTES
-    try:
-        with Signals() as signals:
+    with Signals() as signals:
+        try:
             trial = _Trial(plan, clock, observer, signals, limit)
             ending = trial.run_inline() if inline else trial.run(chosen)
-        ending = replace(ending, started_at=started_at, ended_at=utc_now(), isolation=level)
-        record = trial_record(plan, ending, clock, attempt=attempt)
-        written = write_record(
-            folder,
-            record=record,
-            evaluations=ending.evaluations,
-            environment=environment.describe(level, ending.trainer_environment),
-            log=ending.log,
-            source=plan.submission.contents,
-            key=key,
-            ledger_head=head,
-        )
-    except BaseException:
-        with contextlib.suppress(KitError):  # the first error is the one to report
-            ledger.end(who, TrialState.FAILED, None, key)
-        raise
-    ledger.end(who, record.state, written.envelope_sha256, key)
+            ending = replace(ending, started_at=started_at, ended_at=utc_now(), isolation=level)
+            record = trial_record(plan, ending, clock, attempt=attempt)
+            written = write_record(
+                folder,
+                record=record,
+                evaluations=ending.evaluations,
+                environment=environment.describe(level, ending.trainer_environment),
+                log=ending.log,
+                source=plan.submission.contents,
+                key=key,
+                ledger_head=head,
+            )
+        except BaseException:
+            with contextlib.suppress(KitError):  # the first error is the one to report
+                ledger.end(who, TrialState.FAILED, None, key)
+            raise
+        ledger.end(who, record.state, written.envelope_sha256, key)
     outcome = Outcome(
         record=record,
         evaluations=ending.evaluations,
@@ -202,15 +202,23 @@ class _Trial:
         from kit.exchange.weights import WeightsInbox
         from kit.referee.session import Session, connect
 
-        with self._verdicts() as ended:
+        with self._verdicts() as ended, contextlib.ExitStack() as stack:
             channel = connect(trainer, listener, self._setup(), self._signals.received)
+            stack.callback(channel.close)
             bench = self._bench()
-            control = directory.RefereeControl(folders.exchange)
             layout = bench.evaluator.layout
-            initial = WeightsInbox(folders.exchange, layout, directory.INITIAL)
-            initial.write(bench.evaluator.initial)
-            inbox = WeightsInbox(folders.exchange, layout, directory.WEIGHTS)
-            ended.verdict = Session(bench, trainer, channel, control, inbox).run()
+            control = stack.enter_context(directory.RefereeControl(folders.exchange))
+            inbox = stack.enter_context(WeightsInbox(folders.exchange, layout, directory.WEIGHTS))
+            with WeightsInbox(folders.exchange, layout, directory.INITIAL) as initial:
+                initial.write(bench.evaluator.initial)
+            ended.verdict = Session(
+                bench,
+                trainer,
+                channel,
+                control,
+                inbox,
+                at_chosen_steps=bool(self._plan.evaluate_at_steps),
+            ).run()
         return ended.verdict
 
     def run_inline(self) -> Ending:
@@ -268,6 +276,7 @@ class _Trial:
             max_submission_seconds=plan.rules.max_runtime_seconds,
             target=plan.rules.target.validation,
             higher_is_better=plan.rules.target.higher_is_better,
+            evaluate_at_steps=list(plan.evaluate_at_steps),
         )
 
     @contextlib.contextmanager

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,8 @@ from kit.rules.seeds import TrialSeeds
 
 if TYPE_CHECKING:
     from kit.rules.submission import Submission
+
+QUICK_SECONDS = 8.0
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,29 @@ class TrialPlan:
     seeds: TrialSeeds
     study_commitment: str | None = None  # hash of the study's secret; None for a seed by hand
     unofficial_reasons: tuple[str, ...] = ()
+    evaluate_at_steps: tuple[int, ...] = ()  # instead of the eval period; never official
+
+    def evaluated_at(self, steps: Sequence[int]) -> TrialPlan:
+        """Return the plan with evaluations after the given steps, to compare curves of runs."""
+        reason = "evaluations come at chosen steps, not by submission time"
+        return replace(
+            self,
+            evaluate_at_steps=tuple(steps),
+            unofficial_reasons=(*self.unofficial_reasons, reason),
+        )
+
+    def quick(self) -> TrialPlan:
+        """Return the plan of a ten-second check: a small budget, recorded apart, never official."""
+        budget = min(QUICK_SECONDS, self.rules.max_runtime_seconds)
+        rules = self.rules.model_copy(
+            update={"max_runtime_seconds": budget, "eval_period_seconds": budget / 2}
+        )
+        return replace(
+            self,
+            ruleset=self.ruleset.model_copy(update={"name": f"{self.ruleset.name}-quick"}),
+            rules=rules,
+            unofficial_reasons=(*self.unofficial_reasons, "--quick is a check, not a trial"),
+        )
 
     @property
     def workload_label(self) -> str:

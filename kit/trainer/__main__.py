@@ -28,11 +28,10 @@ def _train(channel: Channel, exchange: Path, submission: Path) -> None:
     from kit.contracts import Split
     from kit.exchange.weights import WeightsLayout, read_initial
     from kit.registry import load_workload
+    from kit.trainer.assembly import assemble
     from kit.trainer.data import Queue
-    from kit.trainer.loop import Loop, import_submission
+    from kit.trainer.loop import Loop
     from kit.trainer.port import SocketPort
-    from kit.trainer.program import Program
-    from kit.trainer.view import View
 
     framework().configure()
     workload = load_workload(setup.workload, setup.scale, setup.variant)
@@ -44,18 +43,16 @@ def _train(channel: Channel, exchange: Path, submission: Path) -> None:
     receive(channel, Initial)
     port = SocketPort(channel, exchange, layout, setup)
     initial = read_initial(exchange / directory.INITIAL, layout)
-    arrays = [initial[spec.name] for spec in layout.specs]
     channel.send(Ready())
     receive(channel, Go)
-    algorithm = import_submission(submission)(
-        View(model, step_hint=setup.step_hint, batch_size=setup.batch_size), setup.hyperparameters
-    )
-    program = Program(
-        algorithm,
-        arrays[: len(model.names)],
-        arrays[len(model.names) :],
+    program = assemble(
+        model,
+        submission,
+        [initial[spec.name] for spec in layout.specs],
+        hyperparameters=setup.hyperparameters,
+        step_hint=setup.step_hint,
+        batch_size=setup.batch_size,
         seed=setup.algorithm_seed,
-        xla=workload.config.xla.get(framework().device_kind(), False),
     )
     Loop(program, queue, port).run()
 

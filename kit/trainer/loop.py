@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import collections
-import importlib.util
-import inspect
-import sys
 import time
-from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 
 from kit.backend import framework
 from kit.contracts import EvaluationResult, TrainingAlgorithm
-from kit.errors import InvalidSubmission
 from kit.exchange.messages import Report
 from kit.trainer.data import FeedbackDelay, Queue
 from kit.trainer.program import Program
@@ -33,32 +28,6 @@ class Port(Protocol):
         """Hand over weights; return what the submission may know, or None to stop."""
 
     def complete(self, step: int, arrays: list[np.ndarray], report: Report) -> None: ...
-
-
-def import_submission(folder: Path) -> type[TrainingAlgorithm]:
-    """Import `submission.py` from `folder` and return its algorithm. This runs submission code.
-
-    Raises:
-        InvalidSubmission: there is not exactly one algorithm in it.
-    """
-    sys.path.insert(0, str(folder))
-    spec = importlib.util.spec_from_file_location("submission", folder / "submission.py")
-    if spec is None or spec.loader is None:
-        raise InvalidSubmission("The submission has no submission.py. Add one.")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["submission"] = module
-    spec.loader.exec_module(module)
-    classes = [
-        member
-        for _, member in inspect.getmembers(module, inspect.isclass)
-        if issubclass(member, TrainingAlgorithm) and member.__module__ == "submission"
-    ]
-    if len(classes) != 1:
-        names = ", ".join(sorted(member.__name__ for member in classes)) or "none"
-        raise InvalidSubmission(
-            f"submission.py must define exactly one TrainingAlgorithm. It defines: {names}."
-        )
-    return classes[0]
 
 
 class Loop:

@@ -26,8 +26,19 @@ class SocketPort:
         self._outbox = WeightsOutbox(exchange, layout)
         self._setup = setup
         self._handover_seconds = 0.0
-        self.evaluation_due = self._control.evaluation_due
-        self.set_step = self._control.set_step
+        self._chosen_steps = frozenset(setup.evaluate_at_steps)
+        self._step = 0
+
+    def set_step(self, step: int) -> None:
+        """Publish how many steps are done."""
+        self._step = step
+        self._control.set_step(step)
+
+    def evaluation_due(self) -> bool:
+        """Tell whether to hand over weights now."""
+        if self._chosen_steps:
+            return self._step in self._chosen_steps
+        return self._control.evaluation_due()
 
     def evaluate(
         self, step: int, arrays: list[np.ndarray], report: Report

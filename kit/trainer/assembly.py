@@ -1,0 +1,76 @@
+"""Join a submission and a workload into a program. This runs submission code."""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from kit.backend import framework
+from kit.backend.functional import FunctionalModel
+from kit.contracts import TrainingAlgorithm
+from kit.errors import InvalidSubmission
+from kit.trainer.program import Program
+from kit.trainer.view import View
+
+
+def import_submission(folder: Path) -> type[TrainingAlgorithm]:
+    """Import `submission.py` from `folder` and return its algorithm. This runs submission code.
+
+    Raises:
+        InvalidSubmission: there is not exactly one algorithm in it.
+    """
+    sys.path.insert(0, str(folder))
+    spec = importlib.util.spec_from_file_location("submission", folder / "submission.py")
+    if spec is None or spec.loader is None:
+        raise InvalidSubmission("The submission has no submission.py. Add one.")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["submission"] = module
+    spec.loader.exec_module(module)
+    classes = [
+        member
+        for _, member in inspect.getmembers(module, inspect.isclass)
+        if issubclass(member, TrainingAlgorithm) and member.__module__ == "submission"
+    ]
+    if len(classes) != 1:
+        names = ", ".join(sorted(member.__name__ for member in classes)) or "none"
+        raise InvalidSubmission(
+            f"submission.py must define exactly one TrainingAlgorithm. It defines: {names}."
+        )
+    return classes[0]
+
+
+def assemble(
+    model: FunctionalModel,
+    submission: Path,
+    initial: Sequence[np.ndarray],
+    *,
+    hyperparameters: Mapping[str, Any],
+    step_hint: int,
+    batch_size: int,
+    seed: int,
+    xla: bool | None = None,
+) -> Program:
+    """Import the submission in `submission`, construct its algorithm and compile it.
+
+    Args:
+        model: the workload's model.
+        submission: folder of `submission.py`.
+        initial: initial parameters, then model state, in the model's order.
+        hyperparameters: the point of this trial.
+        step_hint: of the ruleset.
+        batch_size: of the submission for this workload.
+        seed: of the algorithm.
+        xla: overrides the workload's measured choice for this device (benchmarks).
+    """
+    if xla is None:
+        xla = model.workload.config.xla.get(framework().device_kind(), False)
+    view = View(model, step_hint=step_hint, batch_size=batch_size)
+    algorithm = import_submission(submission)(view, hyperparameters)
+    count = len(model.names)
+    return Program(algorithm, list(initial[:count]), list(initial[count:]), seed=seed, xla=xla)

@@ -1,0 +1,17 @@
+"""Gradient descent that finishes after ten steps: what the attacks build on."""
+
+from itertools import islice
+
+from kit.contracts import TrainingAlgorithm, Update
+
+
+class Honest(TrainingAlgorithm):
+    STEPS = 10
+
+    def update(self, state, params, model_state, batch, rng, step):
+        result = self.workload.loss_and_gradients(params, model_state, batch, rng)
+        moved = [p - 0.1 * g for p, g in zip(params, result.gradients, strict=True)]
+        return Update(moved, result.model_state, state)
+
+    def batches(self, queue, feedback):
+        return islice(queue, self.STEPS)

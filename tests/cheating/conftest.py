@@ -1,0 +1,93 @@
+"""Run real submissions under the real referee."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import kit.data
+from kit.referee import isolation
+from kit.referee.events import Outcome, Progress
+from kit.referee.trial import run_trial
+from kit.rules.planning import plan_trial
+
+HERE = Path(__file__).parent
+MANIFEST = """
+name: {name}
+authors: [the tests]
+description: An attack.
+batch_sizes: {{mini: {{mnist: 64}}}}
+tuning: {{default: {{points: [{{x: 1}}, {{x: 2}}]}}}}
+"""
+
+
+class Silent:
+    """An observer that keeps nothing."""
+
+    def started(self, plan: object, **_: object) -> None: ...
+    def note(self, message: str) -> None: ...
+    def progress(self, progress: Progress) -> None: ...
+    def evaluated(self, evaluation: object) -> None: ...
+    def finished(self, outcome: Outcome) -> None: ...
+
+
+Attack = Callable[..., Outcome]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _data() -> None:
+    kit.data.prepare("mnist", "mini")
+
+
+@pytest.fixture
+def attack(tmp_path: Path) -> Attack:
+    """Return a function that runs an attack, its constants replaced, and returns the outcome."""
+
+    def run(
+        name: str,
+        *,
+        level: str = "auto",
+        trial: int = 1,
+        memory_limit_bytes: int | None = None,
+        **constants: object,
+    ) -> Outcome:
+        folder = tmp_path / "submissions" / name.replace("_", "-")
+        folder.mkdir(parents=True, exist_ok=True)
+        code = (HERE / "attacks" / f"{name}.py").read_text()
+        for constant, value in constants.items():
+            lines = code.splitlines()
+            (at,) = [i for i, line in enumerate(lines) if line.startswith(f"{constant} = ")]
+            lines[at] = f"{constant} = {value!r}"
+            code = "\n".join(lines) + "\n"
+        (folder / "submission.py").write_text(code)
+        (folder / "honest.py").write_text((HERE / "attacks" / "honest.py").read_text())
+        (folder / "submission.yaml").write_text(MANIFEST.format(name=folder.name))
+        results, config = tmp_path / "results", tmp_path / "config"
+        plan = plan_trial(
+            workload="mnist",
+            submission=folder,
+            ruleset=HERE / "cheating.yaml",
+            trial=trial,
+            results=results,
+            config=config,
+        )
+        return run_trial(
+            plan,
+            results=results,
+            config=config,
+            observer=Silent(),
+            isolation=level,
+            memory_limit_bytes=memory_limit_bytes,
+        )
+
+    return run
+
+
+@pytest.fixture
+def sandboxed(attack: Attack) -> Attack:
+    """Like `attack`, always under bubblewrap."""
+    if problem := isolation.bubblewrap_problem():
+        pytest.skip(problem)
+    return lambda name, **options: attack(name, level="bubblewrap", **options)

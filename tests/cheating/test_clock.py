@@ -1,0 +1,42 @@
+"""No submission code runs off the clock."""
+
+from __future__ import annotations
+
+import pytest
+
+from kit.records.record import TrialState
+
+
+@pytest.mark.parametrize("level", ["process", "auto"])
+@pytest.mark.parametrize("name", ["compute_in_thread", "compute_in_children"])
+def test_nothing_computes_during_an_evaluation(attack, name: str, level: str) -> None:
+    outcome = attack(name, level=level)
+    # A machine that is slow enough may run out of time: that is no violation either.
+    fine = (TrialState.COMPLETED_WITHOUT_TARGET, TrialState.OUT_OF_TIME)
+    assert outcome.record.state in fine, outcome.record.reason
+    assert len(outcome.evaluations) >= 2
+    # Two ticks of the kernel's accounting; a thread that ran would show the whole evaluation.
+    assert all(e.pause_cpu_seconds <= 0.02 for e in outcome.evaluations)
+
+
+def test_work_at_import_and_a_patched_clock_are_on_the_clock(attack) -> None:
+    outcome = attack("slow_import")
+    assert outcome.record.state is TrialState.COMPLETED_WITHOUT_TARGET, outcome.record.reason
+    assert outcome.evaluations[0].submission_seconds >= 1.5
+
+
+def test_a_trainer_that_never_yields_is_stopped(attack) -> None:
+    outcome = attack("never_yield")
+    assert outcome.record.state is TrialState.RULE_VIOLATION, outcome.record.reason
+    assert "had not yielded" in outcome.record.reason
+
+
+def test_segments_sum_to_the_total_and_to_submission_time(attack) -> None:
+    outcome = attack("honest")
+    record = outcome.record
+    assert record.segments[0].start_ns == 0
+    submission = sum(s.end_ns - s.start_ns for s in record.segments if s.phase == "submission")
+    assert record.submission_seconds == submission / 1e9
+    assert record.time_to_target_seconds is None
+    assert outcome.evaluations[0].step == 1
+    assert outcome.evaluations[-1].step == 10

@@ -1,0 +1,60 @@
+"""However a trainer dies, the record says so and nothing is left behind."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from kit.records.record import TrialState
+
+
+def processes_with(text: bytes) -> list[int]:
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            if text in path.read_bytes():
+                found.append(int(path.parent.name))
+        except OSError:
+            continue
+    return found
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        ("exit", "SystemExit"),
+        ("os_exit", "exit status 0"),
+        ("abort", "SIGABRT"),
+        ("kill", "SIGKILL"),
+        ("segfault", "SIGSEGV"),
+        ("raise", "ValueError: an ordinary mistake"),
+    ],
+)
+def test_a_dead_trainer_leaves_a_failed_record(attack, kind: str, said: str) -> None:
+    record = attack("dies", KIND=kind).record
+    assert record.state is TrialState.FAILED
+    assert said in record.reason
+    assert record.failure is not None
+    assert record.failure.exit_status
+    assert record.time_to_target_seconds is None
+    if kind == "raise":
+        assert "submission.py" in record.failure.traceback
+        assert "an ordinary mistake" in record.failure.log_tail
+
+
+def test_a_trainer_over_its_memory_limit_is_stopped(attack) -> None:
+    record = attack("exceed_memory", memory_limit_bytes=2 << 30).record
+    assert record.state is TrialState.FAILED
+    assert "of memory; the limit is 2.0 GiB" in record.reason
+
+
+@pytest.mark.parametrize("level", ["process", "auto"])
+def test_no_child_survives_the_trial(attack, level: str) -> None:
+    record = attack("surviving_child", level=level).record
+    assert record.state is TrialState.COMPLETED_WITHOUT_TARGET, record.reason
+    deadline = time.monotonic() + 5
+    while processes_with(b"survivor-of-the-test"):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)

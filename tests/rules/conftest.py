@@ -1,0 +1,99 @@
+"""A project with two workloads, two rulesets and three submissions, below a temporary folder."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+
+from kit import paths
+
+RULESET = """\
+name: tiny
+version: "1"
+description: For tests.
+source: these tests
+scale: mini
+hardware: any
+evaluation: {device: cpu, memory_share: 0.5}
+tuning:
+  external: {studies: 3, trials: 4}
+  self_tuning: {studies: 2, runtime_factor: 1.5}
+yielding: {late_yield_median_steps: 20, late_yield_seconds: 10}
+pause_cpu_tolerance_seconds: 0.1
+submission_limits: {max_bytes: 10000, suffixes: [.py, .yaml, .md, .txt, .lock]}
+held_out: {base_workloads: 1, variants: {digits: [silu]}}
+scoring: {r_max: 4, reference: tuned}
+workloads:
+  digits:
+    target: {metric: accuracy, higher_is_better: true, validation: 0.9, test: 0.8}
+    max_runtime_seconds: 20
+    eval_period_seconds: 2
+    step_hint: 100
+    variants:
+      silu: {target: {validation: 0.7}, step_hint: 50}
+      gelu: {}
+  speech:
+    target: {metric: wer, higher_is_better: false, validation: 0.1}
+    max_runtime_seconds: 20
+    eval_period_seconds: 2
+    step_hint: 100
+planned: [translation]
+"""
+MANIFEST = """\
+name: {name}
+authors: [Ada Lovelace]
+paper: https://example.org/paper
+description: For tests.
+batch_sizes:
+  mini: {{digits: 32, digits_silu: 16}}
+tuning:
+  {tuning}
+"""
+SEARCH_SPACE = """\
+default:
+  search_space:
+    learning_rate: {min: 1e-4, max: 1e-2, scaling: log}
+    beta: {feasible_points: [0.9, 0.99]}
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Make the project and let `kit.paths` point into it."""
+    for name in ("WORKLOADS", "SUBMISSIONS", "RULES"):
+        folder = tmp_path / name.lower()
+        folder.mkdir()
+        monkeypatch.setattr(paths, name, folder)
+    monkeypatch.setattr(paths, "PROJECT", tmp_path)
+    (tmp_path / "rules" / "tiny.yaml").write_text(RULESET)
+    full = RULESET.replace("name: tiny", "name: huge").replace("scale: mini", "scale: full")
+    (tmp_path / "rules" / "huge.yaml").write_text(full)
+    workload = tmp_path / "workloads" / "digits" / "workload.yaml"
+    workload.parent.mkdir()
+    workload.write_text(
+        "description: Digits.\nscales: {mini: {}}\nvariants: {silu: {}, tanh: {}}\n"
+    )
+    return tmp_path
+
+
+@pytest.fixture
+def add_submission(project: Path) -> Callable[..., Path]:
+    """Return a function that adds a submission and returns its folder."""
+
+    def add(
+        name: str = "tuned", tuning: str = SEARCH_SPACE, files: Mapping[str, bytes] | None = None
+    ) -> Path:
+        folder = project / "submissions" / name
+        folder.mkdir()
+        manifest = MANIFEST.format(name=name, tuning=textwrap.indent(tuning, "  ").strip())
+        (folder / "submission.yaml").write_text(manifest)
+        (folder / "submission.py").write_text("raise RuntimeError('imported')\n")
+        for path, content in (files or {}).items():
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / path).write_bytes(content)
+        return folder
+
+    return add

@@ -1,0 +1,303 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kit.errors import InvalidFile, InvalidSubmission, NotAvailable, UnknownName, UsageError
+from kit.rules.plan import TrialPlan
+from kit.rules.planning import plan_trial
+from kit.rules.ruleset import load_ruleset
+from kit.rules.sampling import sample
+from kit.rules.seeds import RunSecret, TrialSeeds
+
+Add = Callable[..., Path]
+POINTS = "default: {points: [{a: 1}, {a: 2}]}"
+FIXED = "default: {fixed: {a: 1}}"
+
+
+@pytest.fixture
+def plan(project: Path) -> Callable[..., TrialPlan]:
+    """Return `plan_trial` with defaults for this project."""
+
+    def with_defaults(**arguments: Any) -> TrialPlan:
+        defaults: dict[str, Any] = {
+            "workload": "digits",
+            "submission": "tuned",
+            "ruleset": "tiny",
+            "results": project / "results",
+            "config": project / "config",
+        }
+        return plan_trial(**(defaults | arguments))
+
+    return with_defaults
+
+
+Plan = Callable[..., TrialPlan]
+
+
+def refusal(plan: Plan, error: type[Exception] = UsageError, **arguments: Any) -> str:
+    with pytest.raises(error) as caught:
+        plan(**arguments)
+    assert str(caught.value).isprintable()
+    return str(caught.value)
+
+
+def test_a_plan_joins_rules_submission_and_seeds(plan: Plan, add_submission: Add) -> None:
+    add_submission()
+    made = plan(variant="silu", study=2, trial=3)
+
+    assert (made.workload, made.variant, made.workload_label) == ("digits", "silu", "digits_silu")
+    assert (made.study, made.trial, made.batch_size) == (2, 3, 16)
+    assert (made.rules.target.validation, made.rules.target.test) == (0.7, 0.8)
+    assert (made.rules.step_hint, made.rules.max_runtime_seconds) == (50, 20)
+    assert made.rules.variants == {}
+    assert made.submission.name == "tuned"
+    assert made.unofficial_reasons == ()
+
+
+def test_a_repeated_attempt_has_the_same_point_and_seeds(plan: Plan, add_submission: Add) -> None:
+    add_submission()
+
+    assert plan(study=2, trial=3) == plan(study=2, trial=3)
+
+
+def test_seeds_derive_from_the_secret_in_the_config_folder(
+    plan: Plan, add_submission: Add, project: Path
+) -> None:
+    add_submission()
+    made = plan(study=2, trial=3)
+    (file,) = (path for path in (project / "config").rglob("*") if path.is_file())
+    study = RunSecret(bytes.fromhex(file.read_text())).study(2)
+
+    assert made.seeds == study.trial("digits", 3)
+    assert made.study_commitment == study.commitment
+
+
+def test_the_points_of_all_studies_are_drawn_once_and_dealt(
+    plan: Plan, add_submission: Add, project: Path
+) -> None:
+    add_submission()
+    dealt = [
+        plan(study=study, trial=trial).hyperparameters
+        for study in (1, 2, 3)
+        for trial in (1, 2, 3, 4)
+    ]
+    (file,) = (path for path in (project / "config").rglob("*") if path.is_file())
+    run = RunSecret(bytes.fromhex(file.read_text()))
+    search_space = plan().submission.tuning_for("tiny").search_space
+
+    assert search_space is not None
+    assert dealt == sample(search_space, 12, run.shuffle_seed)
+    assert dealt != sample(search_space, 12)
+
+
+def test_every_workload_and_ledger_shares_or_separates_points_as_the_rules_say(
+    plan: Plan, add_submission: Add, project: Path
+) -> None:
+    add_submission()
+    made, variant = plan(), plan(variant="silu")
+
+    assert made.hyperparameters == variant.hyperparameters
+    assert made.seeds != variant.seeds
+    assert plan(results=project / "others").seeds != made.seeds
+
+
+def test_a_list_is_taken_in_order_in_every_study(plan: Plan, add_submission: Add) -> None:
+    add_submission(tuning=POINTS)
+
+    for study in (1, 2, 3):
+        taken = [plan(study=study, trial=trial).hyperparameters for trial in (1, 2)]
+        assert taken == [{"a": 1}, {"a": 2}]
+
+
+def test_a_list_longer_than_the_trials_is_cut(plan: Plan, add_submission: Add) -> None:
+    points = ", ".join(f"{{a: {number}}}" for number in range(6))
+    add_submission(tuning=f"default: {{points: [{points}]}}")
+
+    assert plan(trial=4).hyperparameters == {"a": 3}
+    assert refusal(plan, trial=5) == (
+        "Trial 5 does not exist: ruleset tiny has 4 trials per study of external tuning. "
+        "Choose 1 to 4. Received: --trial=5."
+    )
+
+
+def test_self_tuning_has_a_longer_runtime_and_one_trial(plan: Plan, add_submission: Add) -> None:
+    add_submission(tuning=FIXED)
+    made = plan(study=2)
+
+    assert made.hyperparameters == {"a": 1}
+    assert made.rules.max_runtime_seconds == 30
+    assert made.rules.step_hint == 100
+    assert refusal(plan, trial=2) == (
+        "Trial 2 does not exist: ruleset tiny has 1 trial per study of self-tuning. Choose 1. "
+        "Received: --trial=2."
+    )
+    assert refusal(plan, study=3) == (
+        "Study 3 does not exist: ruleset tiny has 2 studies of self-tuning. Choose 1 to 2. "
+        "Received: --study=3."
+    )
+
+
+def test_a_seed_by_hand_is_unofficial_and_needs_no_secret(
+    plan: Plan, add_submission: Add, project: Path
+) -> None:
+    add_submission()
+    made = plan(seed=7, unofficial_reasons=("--quick",))
+
+    assert made.seeds == TrialSeeds.by_hand(7)
+    assert made.study_commitment is None
+    assert made.unofficial_reasons == ("--quick", "the seed was given by hand")
+    assert made.hyperparameters == plan(seed=7, results=project / "others").hyperparameters
+    assert not (project / "config").exists()
+
+
+def test_a_ruleset_from_elsewhere_is_unofficial(
+    plan: Plan, add_submission: Add, project: Path
+) -> None:
+    add_submission()
+    path = project / "tiny.yaml"
+    path.write_bytes((project / "rules" / "tiny.yaml").read_bytes())
+
+    assert plan(ruleset=path).unofficial_reasons == ("the ruleset is not one of the kit's",)
+
+
+@pytest.mark.parametrize(
+    ("error", "arguments", "said"),
+    [
+        (
+            UnknownName,
+            {"workload": "digit"},
+            "Unknown workload 'digit'. Choose one of: digits. Received: --workload=digit.",
+        ),
+        (
+            UsageError,
+            {"workload": "digits_silu"},
+            "Unknown workload 'digits_silu': it is a variant. Use --workload=digits "
+            "--variant=silu. Received: --workload=digits_silu.",
+        ),
+        (
+            NotAvailable,
+            {"workload": "speech"},
+            "Workload 'speech' is part of ruleset tiny but not built yet. Choose one of: digits. "
+            "Received: --workload=speech.",
+        ),
+        (
+            NotAvailable,
+            {"workload": "translation"},
+            "Workload 'translation' is part of ruleset tiny but not built yet. Choose one of: "
+            "digits. Received: --workload=translation.",
+        ),
+        (
+            NotAvailable,
+            {"ruleset": "huge"},
+            "Workload 'digits' is part of ruleset huge but not built at scale full yet. Choose one "
+            "of: (none). Received: --workload=digits.",
+        ),
+        (
+            UnknownName,
+            {"variant": "tanh"},
+            "Unknown variant of digits 'tanh'. Choose one of: gelu, silu. Received: "
+            "--variant=tanh.",
+        ),
+        (
+            NotAvailable,
+            {"variant": "gelu"},
+            "Variant 'gelu' of digits is part of ruleset tiny but not built yet. Choose one of: "
+            "silu. Received: --variant=gelu.",
+        ),
+        (
+            UnknownName,
+            {"submission": "tunned"},
+            "Unknown submission 'tunned'. Choose one of: tuned. Received: --submission=tunned.",
+        ),
+        (
+            UnknownName,
+            {"ruleset": "small"},
+            "Unknown ruleset 'small'. Choose one of: huge, tiny. Received: --ruleset=small.",
+        ),
+        (
+            UsageError,
+            {"study": 4},
+            "Study 4 does not exist: ruleset tiny has 3 studies of external tuning. Choose 1 to 3. "
+            "Received: --study=4.",
+        ),
+        (UsageError, {"study": 0}, None),
+        (UsageError, {"trial": 0}, None),
+        (
+            UsageError,
+            {"seed": -1},
+            "A seed is a whole number, 0 or larger. Received: --seed=-1.",
+        ),
+    ],
+)
+def test_a_users_mistake_is_explained(
+    plan: Plan,
+    add_submission: Add,
+    project: Path,
+    error: type[Exception],
+    arguments: dict[str, Any],
+    said: str | None,
+) -> None:
+    add_submission()
+    message = refusal(plan, error, **arguments)
+
+    assert said is None or message == said
+    assert not (project / "config").exists()  # a mistake makes no secret
+
+
+def test_a_short_list_limits_the_trials(plan: Plan, add_submission: Add) -> None:
+    add_submission(tuning=POINTS)
+
+    assert refusal(plan, trial=4) == (
+        "Trial 4 does not exist: submission tuned declares 2 points for ruleset tiny. "
+        "Choose 1 to 2. Received: --trial=4."
+    )
+
+
+def test_a_missing_batch_size_says_what_to_add(
+    plan: Plan, add_submission: Add, project: Path
+) -> None:
+    folder = project / "workloads" / "speech"
+    folder.mkdir()
+    (folder / "workload.yaml").write_text("scales: {mini: {}}\n")
+    add_submission()
+
+    assert refusal(plan, InvalidSubmission, workload="speech").endswith(
+        "Add `speech: <examples per step>` under batch_sizes: mini:."
+    )
+
+
+def test_the_rulesets_limits_are_applied(plan: Plan, add_submission: Add) -> None:
+    add_submission(files={"large.txt": b"x" * 10_000})
+
+    assert "more than the 10,000 bytes" in refusal(plan, InvalidSubmission)
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        ("[digits]", "a list of 1"),
+        ("scales: mini", "'mini'"),
+        ("scales: [mini, full]", "a list of 2"),
+    ],
+)
+def test_a_malformed_workload_file_is_explained(
+    plan: Plan, add_submission: Add, project: Path, content: str, kind: str
+) -> None:
+    add_submission()
+    (project / "workloads" / "digits" / "workload.yaml").write_text(content)
+
+    assert refusal(plan, InvalidFile) == (
+        "workloads/digits/workload.yaml: scales: must be a mapping by name. "
+        f"Received: {kind}. Write `name: {{…}}` lines."
+    )
+
+
+@pytest.mark.parametrize("name", ["mini", "algoperf-0.6", "algoperf-0.5"])
+def test_the_kits_rulesets_deal_as_many_points_as_they_have_trials(name: str) -> None:
+    external = load_ruleset(name).tuning.external
+
+    assert external.studies * external.trials == {"mini": 6, "algoperf-0.6": 15}.get(name, 25)

@@ -1,0 +1,245 @@
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from kit.errors import InvalidFile, InvalidSubmission, UnknownName
+from kit.records.source_digest import digest_files
+from kit.rules.submission import load_submission, read_manifest
+
+Add = Callable[..., Path]
+
+
+def refusal(name_or_path: str | Path) -> str:
+    with pytest.raises(InvalidSubmission) as caught:
+        load_submission(name_or_path)
+    assert str(caught.value).isprintable()
+    return str(caught.value)
+
+
+def test_a_submission_is_read_without_importing_it(add_submission: Add) -> None:
+    folder = add_submission(files={"parts/roots.py": b"x = 1\n", "README.md": "é".encode()})
+    submission = load_submission("tuned")
+
+    assert submission.name == "tuned"
+    assert submission.folder == folder
+    assert submission.files == ("README.md", "parts/roots.py", "submission.py", "submission.yaml")
+    assert submission.contents["parts/roots.py"] == b"x = 1\n"
+
+
+def test_the_digest_is_the_one_of_records(add_submission: Add) -> None:
+    folder = add_submission()
+    files = {path.name: path.read_bytes() for path in folder.iterdir()}
+
+    assert load_submission("tuned").sha256 == digest_files(files)
+
+
+def test_any_changed_path_or_content_changes_the_digest(add_submission: Add) -> None:
+    folder = add_submission(files={"a.txt": b"1"})
+    digests = {load_submission(folder).sha256}
+    (folder / "a.txt").write_bytes(b"2")
+    digests.add(load_submission(folder).sha256)
+    (folder / "a.txt").rename(folder / "b.txt")
+    digests.add(load_submission(folder).sha256)
+
+    assert len(digests) == 3
+
+
+def test_bytecode_is_ignored(add_submission: Add) -> None:
+    folder = add_submission()
+    before = load_submission("tuned").sha256
+    (folder / "__pycache__").mkdir()
+    (folder / "__pycache__" / "submission.cpython-311.pyc").write_bytes(b"\0")
+
+    assert load_submission("tuned").sha256 == before
+
+
+def test_what_is_written_is_what_was_hashed(add_submission: Add, tmp_path: Path) -> None:
+    folder = add_submission(files={"parts/roots.py": b"x = 1\n"})
+    submission = load_submission("tuned")
+    (folder / "submission.py").write_text("changed = True\n")
+    submission.write_to(tmp_path / "copy")
+
+    written = {p: (tmp_path / "copy" / p).read_bytes() for p in submission.files}
+    assert digest_files(written) == submission.sha256
+
+
+def test_a_submission_may_lie_anywhere(add_submission: Add, project: Path) -> None:
+    folder = add_submission().rename(project / "elsewhere")
+
+    assert load_submission(folder).name == "tuned"
+    assert load_submission(str(folder)).folder == folder
+
+
+def test_an_unknown_submission_is_refused(add_submission: Add) -> None:
+    add_submission()
+
+    with pytest.raises(UnknownName) as caught:
+        load_submission("tunned")
+    assert str(caught.value) == (
+        "Unknown submission 'tunned'. Choose one of: tuned. Received: --submission=tunned."
+    )
+
+
+@pytest.mark.parametrize("name", ["submission.py", "submission.yaml"])
+def test_both_files_are_needed(add_submission: Add, name: str) -> None:
+    folder = add_submission()
+    (folder / name).unlink()
+
+    assert refusal(folder) == f"submissions/tuned: no {name}. Add it, or check the folder."
+
+
+def test_the_name_is_that_of_the_folder(add_submission: Add) -> None:
+    add_submission().rename(add_submission("other").parent / "renamed")
+
+    assert refusal("renamed") == (
+        "submissions/renamed/submission.yaml: name: must be the name of the folder, 'renamed'. "
+        "Received: 'tuned'. Rename one of them."
+    )
+
+
+@pytest.mark.parametrize(
+    ("path", "content", "said"),
+    [
+        (
+            "weights.npz",
+            b"x",
+            "submissions/tuned/weights.npz: not a kind of file that a submission may hold. "
+            "Choose one of: .py, .yaml, .md, .txt, .lock. Received: .npz. Remove it.",
+        ),
+        ("LICENSE", b"x", "Received: no suffix. Remove it."),
+        (
+            "table.txt",
+            b"a\0b",
+            "submissions/tuned/table.txt: binary content. A submission holds UTF-8 text only, so "
+            "no trained parameters. Remove it, or save it as UTF-8.",
+        ),
+        ("table.txt", b"\xff\xfe", "binary content"),
+        (
+            "table.txt",
+            b"x" * (1 << 20),
+            "submissions/tuned: more than the 1,048,576 bytes that the ruleset allows, counted up "
+            "to table.txt. Remove what the algorithm does not need.",
+        ),
+        (".hidden.py", b"", "Received: '.hidden.py'. Rename or remove it."),
+        (
+            "new\nline.py",
+            b"",
+            "a name may hold letters, digits, '.', '_' and '-', and does not start",
+        ),
+        ("parts/-f.py", b"", "Received: '-f.py'"),
+    ],
+)
+def test_what_a_submission_may_not_hold(
+    add_submission: Add, path: str, content: bytes, said: str
+) -> None:
+    add_submission(files={path: content})
+
+    assert said in refusal("tuned")
+
+
+def test_links_are_refused(add_submission: Add) -> None:
+    folder = add_submission()
+    (folder / "secret.txt").symlink_to("/etc/hostname")
+
+    assert refusal("tuned") == (
+        "submissions/tuned/secret.txt: a symbolic link. Copy what it points to into the folder."
+    )
+
+
+def test_linked_folders_are_refused(add_submission: Add, tmp_path: Path) -> None:
+    folder = add_submission()
+    (folder / "parts").symlink_to(tmp_path, target_is_directory=True)
+
+    assert "parts: a symbolic link." in refusal("tuned")
+
+
+def test_pipes_are_refused(add_submission: Add) -> None:
+    os.mkfifo(add_submission() / "pipe.txt")
+
+    assert refusal("tuned") == "submissions/tuned/pipe.txt: not a regular file. Remove it."
+
+
+def test_too_many_files_are_refused(add_submission: Add) -> None:
+    add_submission(files={f"f{number}.txt": b"" for number in range(500)})
+
+    assert "more than 500 files and folders." in refusal("tuned")
+
+
+def test_unreadable_files_are_refused(add_submission: Add, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(self: Path, mode: str) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    add_submission()
+    monkeypatch.setattr(Path, "open", refuse)
+
+    assert refusal("tuned") == (
+        "submissions/tuned/submission.py: cannot be read: Permission denied. Check its permissions."
+    )
+
+
+def test_a_wrong_manifest_is_explained(add_submission: Add) -> None:
+    folder = add_submission(tuning="default: {fixd: {}}")
+
+    for read in (load_submission, read_manifest):
+        with pytest.raises(InvalidFile) as caught:
+            read(folder)
+        assert str(caught.value) == (
+            "submissions/tuned/submission.yaml: tuning.default: unknown key 'fixd'. Choose one of: "
+            "points, search_space, fixed. Did you mean 'fixed'?"
+        )
+
+
+def test_a_rulesets_own_tuning_goes_before_the_default(add_submission: Add) -> None:
+    add_submission(tuning="tiny: {fixed: {a: 1}}\ndefault: {fixed: {a: 2}}")
+    submission = load_submission("tuned")
+
+    assert submission.tuning_for("tiny").fixed == {"a": 1}
+    assert submission.tuning_for("huge").fixed == {"a": 2}
+
+
+def test_a_ruleset_without_tuning_is_refused(add_submission: Add) -> None:
+    add_submission(tuning="tiny: {fixed: {}}")
+
+    with pytest.raises(InvalidSubmission) as caught:
+        load_submission("tuned").tuning_for("huge")
+    assert str(caught.value) == (
+        "submissions/tuned/submission.yaml: no tuning for ruleset huge. Received: tiny. "
+        "Add `huge:` or `default:` under tuning."
+    )
+
+
+def test_tuning_for_a_ruleset_that_does_not_exist_is_refused(add_submission: Add) -> None:
+    add_submission(tuning="tiney: {fixed: {}}\ndefault: {fixed: {}}")
+
+    with pytest.raises(InvalidSubmission) as caught:
+        load_submission("tuned").tuning_for("tiny")
+    assert str(caught.value) == (
+        "submissions/tuned/submission.yaml: tuning.tiney names no ruleset. Choose one of: default, "
+        "huge, tiny. Rename the key."
+    )
+
+
+def test_a_variants_batch_size_goes_before_its_workloads(add_submission: Add) -> None:
+    add_submission()
+    submission = load_submission("tuned")
+
+    assert submission.batch_size("mini", "digits", None) == 32
+    assert submission.batch_size("mini", "digits", "silu") == 16
+    assert submission.batch_size("mini", "digits", "gelu") == 32
+
+
+@pytest.mark.parametrize(("scale", "listed"), [("mini", "digits, digits_silu"), ("full", "(none)")])
+def test_a_missing_batch_size_is_refused(add_submission: Add, scale: str, listed: str) -> None:
+    add_submission()
+
+    with pytest.raises(InvalidSubmission) as caught:
+        load_submission("tuned").batch_size(scale, "speech", None)
+    assert str(caught.value) == (
+        "submissions/tuned/submission.yaml: no batch size for workload 'speech' at scale "
+        f"{scale}. Received: {listed}. "
+        f"Add `speech: <examples per step>` under batch_sizes: {scale}:."
+    )

@@ -18,7 +18,10 @@ _COMMANDS = {  # name -> (module:object, one-line help)
     "data": ("kit.cli.data:data", "Prepare, list and verify data sets."),
     "keys": ("kit.cli.keys:keys", "Create and show signing keys."),
     "verify": ("kit.cli.verify:verify", "Check the evidence of a record or of a whole folder."),
-    "conformance": ("kit.cli.conformance:conformance", "Compare models and algorithms with golden files."),
+    "conformance": (
+        "kit.cli.conformance:conformance",
+        "Compare models and algorithms with golden files.",
+    ),
     "bench": ("kit.cli.bench:bench", "Measure the step time of a workload."),
     "doctor": ("kit.cli.doctor:doctor", "Check this machine and say what to fix."),
 }

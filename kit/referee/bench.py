@@ -70,9 +70,9 @@ class Bench:
             pause_cpu_seconds: CPU time that the trainer has used since it was frozen.
         """
         self.progress("evaluating", step)
-        start_ns = self.clock.total_ns()
+        start_ns = self.clock.phase_started_ns
         arrays = read()
-        metrics = self.evaluator.evaluate(arrays, lambda: bool(self.interrupted()))
+        metrics = self.evaluator.evaluate(arrays, self.check_interrupted)
         distance, finite = self.evaluator.distance_from_initial(arrays)
         pause_cpu = pause_cpu_seconds()
         ended_ns = self.clock.switch("logging")

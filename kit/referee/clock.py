@@ -32,6 +32,11 @@ class Clock:
         """The running phase, None once stopped."""
         return self._phase
 
+    @property
+    def phase_started_ns(self) -> int:
+        """Time from the start of the trial to the start of the running phase."""
+        return self._since_ns
+
     def switch(self, phase: Phase | None) -> int:
         """End the running phase and start `phase`; return the time since the start in ns."""
         if self._phase is None:

@@ -33,32 +33,29 @@ class Evaluator:
         params, model_state = self._model.initial_values()
         self.initial = [*params, *model_state]
         self._count = len(params)
+        self._datasets: dict[Split, Any] = {}
         xla = workload.config.xla.get(framework().device_kind(), False)
         self._evaluate_batch = framework().compile(self._model.evaluate_batch, xla=xla)
 
     def prepare(self) -> None:
-        """Compile the evaluation, so that the first one takes no longer than the others."""
-        size = self.workload.config.evaluation_batch_size
-        dataset = self.workload.dataset(Split.VALIDATION, size)
-        batch = next(iter(dataset))
+        """Open the data and compile, so that the first evaluation takes no longer than others."""
+        for split in EVALUATION_SPLITS:
+            batch = next(iter(self._dataset(split)))
         self._run(self._tensors(self.initial), batch)
 
     def evaluate(
-        self, arrays: Arrays, interrupted: Callable[[], bool] = lambda: False
+        self, arrays: Arrays, between_batches: Callable[[], None] = lambda: None
     ) -> dict[str, float]:
         """Return "train/loss", "validation/accuracy", "test/…", … of the given tensors.
 
-        Raises:
-            Interrupted: `interrupted()` became true between two batches.
+        `between_batches` is called there, and may raise to end the evaluation.
         """
         tensors = self._tensors([arrays[spec.name] for spec in self.layout.specs])
-        size = self.workload.config.evaluation_batch_size
         metrics: dict[str, float] = {}
         for split in EVALUATION_SPLITS:
             results = []
-            for batch in self.workload.dataset(split, size):
-                if interrupted():
-                    raise Interrupted
+            for batch in self._dataset(split):
+                between_batches()
                 results.append(self._run(tensors, batch))
             summary = self.workload.summarize(results)
             metrics.update({f"{_PREFIXES[split]}/{name}": v for name, v in summary.items()})
@@ -74,6 +71,13 @@ class Evaluator:
                 difference = value.astype(np.float64) - initial
                 total += float(np.vdot(difference, difference))
         return float(np.sqrt(total)), finite
+
+    def _dataset(self, split: Split) -> Any:
+        """Return the batches of a split; the pipeline is built once and read at each evaluation."""
+        if split not in self._datasets:
+            size = self.workload.config.evaluation_batch_size
+            self._datasets[split] = self.workload.dataset(split, size)
+        return self._datasets[split]
 
     def _tensors(self, arrays: list[np.ndarray]) -> tuple[list[Any], list[Any]]:
         tensors = [ops.convert_to_tensor(array) for array in arrays]

@@ -1,0 +1,63 @@
+# Stopwatch. `make` alone lists what there is to do.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+MAKEFLAGS += --no-print-directory
+
+VENV := .venv
+STAMP := $(VENV)/.stamp
+# An environment remembers its device and its folder: copied elsewhere it is made again.
+DEVICE ?= $(or $(firstword $(file <$(STAMP))),cpu)
+MADE_FOR := $(DEVICE) $(CURDIR)
+
+SUBMISSION ?= nadamw
+RULESET ?= mini
+STUDY ?= 1
+TRIAL ?= 1
+SEED ?=
+VARIANT ?=
+ARGS ?=
+CHOICES = $(sort $(notdir $(patsubst %/workload.yaml,%,$(wildcard workloads/*/workload.yaml))))
+
+.PHONY: help setup run workload-given test test-all lint lock clean FORCE
+
+help: ## List the targets
+	@echo 'Stopwatch: an honest referee for training algorithms. Start with:'
+	@echo
+	@echo '    make run WORKLOAD=mnist'
+	@echo
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+setup: $(STAMP) ## Install what is needed into .venv (DEVICE=gpu for CUDA); the other targets do it too
+
+$(STAMP): requirements/$(DEVICE).lock requirements/dev.lock requirements/install.sh pyproject.toml \
+		$(if $(filter-out $(MADE_FOR),$(file <$(STAMP))),FORCE)
+	@PYTHON='$(PYTHON)' bash requirements/install.sh $(VENV) $(DEVICE) '$(MADE_FOR)'
+
+FORCE:
+
+run: workload-given $(STAMP) ## Run one trial: WORKLOAD=… [SUBMISSION=nadamw RULESET=mini STUDY=1 TRIAL=1 SEED= VARIANT= ARGS=]
+	@$(VENV)/bin/kit run --workload '$(WORKLOAD)' --submission '$(SUBMISSION)' --ruleset '$(RULESET)' \
+		--study '$(STUDY)' --trial '$(TRIAL)' $(if $(SEED),--seed '$(SEED)') $(if $(VARIANT),--variant '$(VARIANT)') $(ARGS)
+
+workload-given:
+	@$(if $(WORKLOAD),:,$(error Which workload? Say: make run WORKLOAD=mnist. Choose one of: $(CHOICES)))
+
+test: $(STAMP) ## Run the ordinary tests (minutes); ARGS=… goes to pytest
+	@$(VENV)/bin/python -m pytest -q -m 'not slow and not docker and not gpu' $(ARGS)
+
+test-all: $(STAMP) ## Run the slow tests too
+	@$(VENV)/bin/python -m pytest -q -m 'not docker and not gpu' $(ARGS)
+
+lint: $(STAMP) ## Check style, format and types
+	@$(VENV)/bin/ruff check .
+	@$(VENV)/bin/ruff format --check .
+	@$(VENV)/bin/mypy
+
+lock: $(STAMP) ## Regenerate requirements/*.lock from *.in (UPGRADE=1 takes the newest versions)
+	@UPGRADE='$(UPGRADE)' bash requirements/lock.sh $(VENV)/bin/uv
+
+clean: ## Remove .venv and caches; records and prepared data stay
+	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
+	@find kit workloads submissions tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -9,7 +9,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Check:
-    """One compared quantity. `error` is the largest excess measure, in units of `tolerance`'s scale."""
+    """One compared quantity: the largest error found, and how large it may be."""
 
     quantity: str  # "output/eval", "grad/Dense_0/kernel", "param.w1", …
     error: float

@@ -137,6 +137,7 @@ class Evaluation(_Schema):
     pause_cpu_seconds: float  # CPU time the trainer used while it was stopped, read from the OS
     distance_from_initial: float  # Euclidean distance of all parameters from the initial ones
     finite: bool  # all parameters are finite
+    weights_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]  # of what was evaluated
     metrics: dict[Annotated[str, Field(pattern=r"^(train|validation|test)/")], float]
 
     @property

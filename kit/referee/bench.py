@@ -74,6 +74,7 @@ class Bench:
         arrays = read()
         metrics = self.evaluator.evaluate(arrays, self.check_interrupted)
         distance, finite = self.evaluator.distance_from_initial(arrays)
+        digest = self.evaluator.digest(arrays)
         pause_cpu = pause_cpu_seconds()
         ended_ns = self.clock.switch("logging")
         submission_ns = self.clock.elapsed_ns("submission")
@@ -88,6 +89,7 @@ class Bench:
             pause_cpu_seconds=pause_cpu,
             distance_from_initial=distance,
             finite=finite,
+            weights_sha256=digest,
             metrics=metrics,
         )
 

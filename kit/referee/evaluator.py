@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -71,6 +72,13 @@ class Evaluator:
                 difference = value.astype(np.float64) - initial
                 total += float(np.vdot(difference, difference))
         return float(np.sqrt(total)), finite
+
+    def digest(self, arrays: Arrays) -> str:
+        """Return the sha256 of all tensors' bytes, in the model's order."""
+        digest = hashlib.sha256()
+        for spec in self.layout.specs:
+            digest.update(np.ascontiguousarray(arrays[spec.name]).data)
+        return digest.hexdigest()
 
     def _dataset(self, split: Split) -> Any:
         """Return the batches of a split; the pipeline is built once and read at each evaluation."""

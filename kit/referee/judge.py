@@ -9,7 +9,7 @@ import itertools
 import statistics
 
 from kit.errors import RuleViolation
-from kit.records.record import NANOSECONDS, Evaluation, TrialState
+from kit.records.record import NANOSECONDS, Evaluation
 from kit.referee.clock import Clock, seconds
 from kit.rules.ruleset import Ruleset, WorkloadRules
 
@@ -112,9 +112,3 @@ class Judge:
         target = self._rules.target
         value = evaluation.metrics[f"validation/{target.metric}"]
         return value >= target.validation if target.higher_is_better else value <= target.validation
-
-    def time_to_target_seconds(self, state: TrialState) -> float | None:
-        """Return the submission time of the evaluation that reached the target, or None."""
-        if state is not TrialState.TARGET_REACHED:
-            return None
-        return self.evaluations[-1].submission_seconds

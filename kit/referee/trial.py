@@ -17,9 +17,10 @@ from kit.exchange import directory
 from kit.exchange.channel import Listener
 from kit.exchange.messages import Setup
 from kit.records.files import write_record
-from kit.records.ledger import Ledger, utc_now
+from kit.records.ledger import LEDGER, Ledger, utc_now
 from kit.records.ledger_entry import Identification, StudyBody
 from kit.records.record import Evaluation, Failure, IsolationLevel, TrialState
+from kit.records.recovery import enter_missing_end
 from kit.records.signing import SigningKey, load_or_create_key
 from kit.referee import environment
 from kit.referee import isolation as isolating
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
     from kit.referee.bench import Bench, Verdict
     from kit.referee.isolation import TrainerFolders
 
-LEDGER = "ledger.jsonl"
 _RESERVED_MEMORY_BYTES = 2 << 30  # left to the referee and the system
 
 
@@ -62,6 +62,8 @@ def run_trial(
     level: IsolationLevel = "inline" if inline else chosen
     key = load_or_create_key(config)
     ledger = Ledger(results / LEDGER)
+    for earlier in _folders(plan, results):
+        enter_missing_end(earlier, ledger, key)
     attempt, plan = _attempt(plan, ledger, inline=inline)
     who = _identify(plan, attempt, level)
     folder = _folder(plan, results, attempt)
@@ -138,6 +140,12 @@ def _folder(plan: TrialPlan, results: Path, attempt: int) -> Path:
     """Return the record's folder; evidence is never overwritten: later attempts get their own."""
     folder = plan.folder(results)
     return folder if attempt == 1 else folder.with_name(f"{folder.name}_attempt_{attempt}")
+
+
+def _folders(plan: TrialPlan, results: Path) -> list[Path]:
+    """Return the records of all attempts at this trial that are on the disk."""
+    folder = plan.folder(results)
+    return [folder, *sorted(folder.parent.glob(f"{folder.name}_attempt_*"))]
 
 
 def _enter_start(ledger: Ledger, who: Identification, plan: TrialPlan, key: SigningKey) -> str:

@@ -52,6 +52,7 @@ def evaluation(index: int, step: int, at: float, value: float, **changes: Any) -
         "pause_cpu_seconds": 0.0,
         "distance_from_initial": 3.5 * index,
         "finite": True,
+        "weights_sha256": "0" * 64,
         "metrics": {
             "train/accuracy": value + 0.01,
             "validation/accuracy": value,

@@ -1,0 +1,112 @@
+"""Compares a record with the ledger: was it started, ended, and entered as it is now?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from kit.records.attestation import Attestation
+from kit.records.chain import Chain
+from kit.records.files import ATTESTATION, TRIAL
+from kit.records.findings import Finding
+from kit.records.ledger import LEDGER, Attempt
+from kit.records.ledger_entry import Entry, Identification
+from kit.records.record import TrialRecord, TrialState
+
+_LEVELS = 6  # results/<ruleset>/<submission>/<workload>/study_<i>/trial_<j>
+
+
+def find_ledger(folder: Path) -> Path | None:
+    """Return the ledger of the results folder that `folder` lies in."""
+    levels = [folder, *folder.parents][:_LEVELS]
+    return next((level / LEDGER for level in levels if (level / LEDGER).is_file()), None)
+
+
+def check_chain(chain: Chain) -> Finding:
+    """Say whether the ledger as a whole is sound."""
+    if chain.problem:
+        text = f"{chain.path}: {chain.problem}."
+        return Finding("ledger chain", "problem", LEDGER, text)
+    text = f"All {len(chain.entries)} entries are linked and signed by {len(chain.keys)} key(s)."
+    return Finding("ledger chain", "ok", LEDGER, text)
+
+
+def check_entries(record: TrialRecord, attestation: Attestation, chain: Chain) -> list[Finding]:
+    """Check that the ledger tells the same about this record as the record itself."""
+    problems = list(_problems(record, attestation, chain))
+    if problems:
+        return [Finding("ledger entries", "problem", LEDGER, problem) for problem in problems]
+    attempt = next(a for a in chain.attempts() if a.identification == Identification.of(record))
+    assert attempt.end is not None
+    text = (
+        f"Start and end are entered in lines {attempt.start.index + 1} and "
+        f"{attempt.end.index + 1} of {len(chain.entries)}."
+    )
+    return [Finding("ledger entries", "ok", LEDGER, text)]
+
+
+def _problems(record: TrialRecord, attestation: Attestation, chain: Chain) -> Iterator[str]:
+    which = Identification.of(record)
+    attempts = [a for a in chain.attempts() if a.identification.slot == which.slot]
+    same = [a for a in attempts if a.identification.attempt == which.attempt]
+    if not same:
+        yield f"No entry says that {which} was started."
+        return
+    attempt = same[0]
+    entered, recorded = attempt.identification.model_dump(), which.model_dump()
+    for field, value in recorded.items():
+        if entered[field] != value:
+            line = attempt.start.index + 1
+            yield f"Line {line} says {field} {entered[field]!r}; {TRIAL} says {value!r}."
+    if attempt.start.public_key != attestation.key.hex:
+        yield f"Line {attempt.start.index + 1} was signed by another key than {ATTESTATION}."
+    yield from _end_problems(record, attestation, attempt)
+    yield from _head_problems(attestation, attempt, chain)
+    if record.official:
+        yield from _official_problems(attempt, attempts, chain)
+
+
+def _end_problems(record: TrialRecord, attestation: Attestation, attempt: Attempt) -> Iterator[str]:
+    if attempt.end is None:
+        yield (
+            f"{attempt.identification} has a start but no end: the run was killed before the "
+            "end was entered, or the ledger was cut off."
+        )
+        return
+    line, end = attempt.end.index + 1, attempt.end.end
+    if end.state is not record.state:
+        yield f"Line {line} says state {end.state}; {TRIAL} says {record.state}."
+    if end.envelope_sha256 != attestation.envelope_sha256:
+        yield (
+            f"Line {line} names the attestation with sha256 {end.envelope_sha256}; "
+            f"{ATTESTATION} has {attestation.envelope_sha256}."
+        )
+
+
+def _head_problems(attestation: Attestation, attempt: Attempt, chain: Chain) -> Iterator[str]:
+    head = attestation.predicate.get("ledger_head", "")
+    before_end = attempt.end.index if attempt.end else len(chain.entries)
+    between = chain.entries[attempt.start.index : before_end]
+    if head not in {entry.sha256 for entry in between}:
+        yield (
+            f"{ATTESTATION} names the ledger head {head[:16]}…, which is no entry between start "
+            "and end of the trial: the ledger was rewritten."
+        )
+
+
+def _official_problems(attempt: Attempt, attempts: list[Attempt], chain: Chain) -> Iterator[str]:
+    which = attempt.identification
+    for earlier in attempts:
+        finished = earlier.state not in (None, TrialState.INTERRUPTED)
+        if earlier.start.index < attempt.start.index and finished:
+            yield (
+                f"official is true, but attempt {earlier.identification.attempt} at this trial had "
+                f"already ended as {earlier.state}."
+            )
+    if not any(_commits(entry, which) for entry in chain.entries[: attempt.start.index]):
+        yield f"official is true, but no entry before the start commits to study {which.study}."
+
+
+def _commits(entry: Entry, which: Identification) -> bool:
+    wanted = {"ruleset": which.ruleset, "submission": which.submission, "study": which.study}
+    return entry.kind == "study" and wanted.items() <= entry.body.items()

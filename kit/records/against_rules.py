@@ -1,0 +1,89 @@
+"""Compares a record with the ruleset that it names and with the submission in its archive."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from kit.errors import KitError
+from kit.records.files import SUBMISSION, TRIAL
+from kit.records.findings import Finding, Status
+from kit.records.record import TrialRecord
+from kit.records.source_digest import digest_files
+
+
+def check_source(record: TrialRecord, files: Mapping[str, bytes]) -> Finding:
+    """Check that the archive holds the submission that the record names by digest."""
+    digest = digest_files(files)
+    if digest == record.submission_sha256:
+        return Finding("source", "ok", SUBMISSION, "The archive is the submission that ran.")
+    return Finding(
+        "source",
+        "problem",
+        SUBMISSION,
+        f"The digest of the archived files is {digest}, but {TRIAL} says submission_sha256 "
+        f"{record.submission_sha256}.",
+    )
+
+
+def check_rules(record: TrialRecord, files: Mapping[str, bytes]) -> list[Finding]:
+    """Check target, budget, batch size and hyperparameters against ruleset and submission.
+
+    Only the very ruleset that the record names can tell; when it is not here, a note says so.
+    """
+    from kit.rules.ruleset import load_ruleset
+
+    name = record.rules.ruleset
+    try:
+        ruleset = load_ruleset(name)
+    except KitError:
+        ruleset = None
+    if ruleset is None or ruleset.sha256 != record.rules.ruleset_sha256:
+        what = "is not here" if ruleset is None else "has another digest here"
+        text = f"The ruleset {name!r} {what}, so the record's target and budget were not compared."
+        return [Finding("rules", "note", TRIAL, text)]
+    try:
+        differences = list(_differences(record, files))
+    except KitError as error:
+        differences = [str(error)]
+    status: Status = "problem" if record.official else "note"
+    fine = f"Target, budget and batch size are those of ruleset {name} and the submission."
+    return [Finding("rules", status, TRIAL, text) for text in differences] or [
+        Finding("rules", "ok", TRIAL, fine)
+    ]
+
+
+def _differences(record: TrialRecord, files: Mapping[str, bytes]) -> Iterator[str]:
+    from kit.rules.ruleset import load_ruleset
+    from kit.rules.strict_yaml import parse
+    from kit.rules.submission import Submission, SubmissionManifest
+    from kit.rules.validation import check
+
+    ruleset = load_ruleset(record.rules.ruleset)
+    path = Path(SUBMISSION) / "submission.yaml"
+    manifest = check(SubmissionManifest, parse(files.get("submission.yaml", b""), path), path)
+    submission = Submission(manifest.name, Path(SUBMISSION), manifest, files)
+    tuning = submission.tuning_for(ruleset.name)
+    if record.workload not in ruleset.workloads:
+        yield f"The ruleset has no workload {record.workload!r}."
+        return
+    rules = ruleset.workloads[record.workload].for_variant(record.variant)
+    if tuning.fixed is not None:
+        rules = rules.with_runtime_factor(ruleset.tuning.self_tuning.runtime_factor)
+    compared = {
+        "submission": (record.submission, manifest.name),
+        "batch_size": (
+            record.batch_size,
+            submission.batch_size(ruleset.scale, record.workload, record.variant),
+        ),
+        "rules.scale": (record.rules.scale, ruleset.scale),
+        "rules.target": (record.rules.target.model_dump(), rules.target.model_dump()),
+    }
+    for field in ("max_runtime_seconds", "eval_period_seconds", "step_hint"):
+        compared[f"rules.{field}"] = (getattr(record.rules, field), getattr(rules, field))
+    for field, (recorded, expected) in compared.items():
+        if recorded != expected:
+            yield f"{field} is {recorded!r}, but by the ruleset and the submission {expected!r}."
+    declared = [tuning.fixed] if tuning.fixed is not None else tuning.points
+    if declared is not None and record.hyperparameters not in [dict(point) for point in declared]:
+        yield "hyperparameters are not a point that the submission declares."

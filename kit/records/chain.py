@@ -1,0 +1,102 @@
+"""Verification of a whole ledger: every line, link and signature, and their history."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from kit.records.ledger import Attempt, pair_attempts
+from kit.records.ledger_entry import GENESIS, Entry, Identification, parse_entry
+from kit.records.record import TrialState
+from kit.records.signing import PublicKey
+
+
+@dataclass(frozen=True)
+class Chain:
+    """A ledger as far as it is sound, and the first thing that is wrong with it."""
+
+    path: Path
+    entries: tuple[Entry, ...]
+    problem: str | None  # names the line and says why
+
+    @property
+    def keys(self) -> list[PublicKey]:
+        """Return the keys that signed entries, in order of first use."""
+        return [PublicKey(hex) for hex in dict.fromkeys(e.public_key for e in self.entries)]
+
+    def attempts(self) -> list[Attempt]:
+        """Return all attempts, in the order of their starts."""
+        return pair_attempts(list(self.entries))
+
+
+def verify_chain(path: Path) -> Chain:
+    """Check the ledger in the file `path`."""
+    try:
+        lines = path.read_bytes().split(b"\n")
+    except OSError as error:
+        return Chain(path, (), f"cannot be read: {error.strerror}")
+    entries: list[Entry] = []
+    for number, line in enumerate(lines, start=1):
+        torn = number == len(lines)
+        if torn and not line:
+            break
+        try:
+            entries.append(_linked(line + (b"" if torn else b"\n"), entries))
+        except ValueError as error:
+            return Chain(path, tuple(entries), f"line {number}: {error}")
+    if not entries:
+        return Chain(path, (), "is empty: it has lost its entries")
+    return Chain(path, tuple(entries), next(_history_problems(entries), None))
+
+
+def _linked(line: bytes, before: list[Entry]) -> Entry:
+    """Parse a line and check its place, link and signature; raises ValueError."""
+    entry = parse_entry(line)
+    if entry.index != len(before):
+        raise ValueError(
+            f"index is {entry.index}, but {len(before)} comes here: a line was removed, added or "
+            "moved"
+        )
+    if entry.previous != (before[-1].sha256 if before else GENESIS):
+        raise ValueError("previous is not the digest of the line before it")
+    entry.check_signature()
+    return entry
+
+
+def _history_problems(entries: list[Entry]) -> Iterator[str]:
+    """Yield what cannot have happened, in the order of the lines."""
+    started: dict[Identification, bool] = {}  # -> has ended
+    numbers: set[tuple[object, ...]] = set()
+    for number, entry in enumerate(entries, start=1):
+        if (entry.kind == "genesis") != (number == 1):
+            yield f"line {number}: the first entry, and no other, must be of kind 'genesis'"
+        if entry.kind == "start":
+            which = entry.identification
+            if (*which.slot, which.attempt) in numbers:
+                yield f"line {number}: {which} was started twice"
+            numbers.add((*which.slot, which.attempt))
+            started.setdefault(which, False)
+        elif entry.kind == "end":
+            which = entry.identification
+            if which not in started:
+                yield f"line {number}: {which} ended, but no such attempt was started"
+            elif started[which]:
+                yield f"line {number}: {which} ended twice"
+            started[which] = True
+
+
+def repeated_without_interruption(attempts: list[Attempt]) -> list[Attempt]:
+    """Return attempts at a trial of which an earlier attempt had come to a result.
+
+    Only an attempt that was interrupted, or never ended, may be repeated.
+    """
+    finished: set[tuple[object, ...]] = set()
+    repeated = []
+    for attempt in attempts:
+        slot = attempt.identification.slot
+        if slot in finished:
+            repeated.append(attempt)
+        if attempt.state not in (None, TrialState.INTERRUPTED):
+            finished.add(slot)
+    return repeated

@@ -1,0 +1,109 @@
+"""A record's target, budget and points are those of the ruleset and the submission."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from kit.records.against_rules import check_rules
+from kit.records.record import RulesRecord, TargetRecord
+from kit.rules.ruleset import WorkloadRules, load_ruleset
+from tests.records.factory import Trial, changed, make_trial
+
+RULESET = load_ruleset("mini")
+POINTS = b"  default:\n    points: [{rate: 0.1}, {rate: 0.2}]\n"
+FIXED = b"  default:\n    fixed: {rate: 0.1}\n"
+
+
+def source(tuning: bytes = POINTS) -> dict[str, bytes]:
+    manifest = (
+        b"name: example\nauthors: [A]\ndescription: Example.\n"
+        b"batch_sizes:\n  mini: {mnist: 64}\ntuning:\n" + tuning
+    )
+    return {"submission.yaml": manifest, "submission.py": b""}
+
+
+def recorded(rules: WorkloadRules, **fields: Any) -> Trial:
+    return make_trial(
+        rules=RulesRecord(
+            ruleset="mini",
+            ruleset_sha256=RULESET.sha256,
+            scale="mini",
+            target=TargetRecord(**rules.target.model_dump()),
+            max_runtime_seconds=rules.max_runtime_seconds,
+            eval_period_seconds=rules.eval_period_seconds,
+            step_hint=rules.step_hint,
+        ),
+        **{"batch_size": 64, "hyperparameters": {"rate": 0.2}, **fields},
+    )
+
+
+@pytest.fixture
+def trial() -> Trial:
+    return recorded(RULESET.workloads["mnist"].for_variant(None))
+
+
+def told(trial: Trial, files: dict[str, bytes] | None = None) -> list[tuple[str, str]]:
+    return [(f.status, f.sentence) for f in check_rules(trial.record, files or source())]
+
+
+def test_record_by_the_rules(trial: Trial) -> None:
+    assert [status for status, _ in told(trial)] == ["ok"]
+
+
+def test_self_tuning_has_its_runtime_factor() -> None:
+    rules = RULESET.workloads["mnist"].for_variant(None)
+    longer = rules.with_runtime_factor(RULESET.tuning.self_tuning.runtime_factor)
+    fixed = source(FIXED)
+    assert told(recorded(longer, hyperparameters={"rate": 0.1}), fixed)[0][0] == "ok"
+    assert told(recorded(rules, hyperparameters={"rate": 0.1}), fixed)[0][0] == "problem"
+
+
+def test_easier_target_is_found(trial: Trial) -> None:
+    target = trial.record.rules.target.model_copy(update={"validation": 0.5})
+    rules = trial.record.rules.model_copy(update={"target": target})
+    ((status, sentence),) = told(changed(trial, rules=rules))
+    assert status == "problem"
+    assert sentence.startswith("rules.target is {'metric':")
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"batch_size": 65}, "batch_size is 65, but by the ruleset and the submission 64."),
+        ({"submission": "other"}, "submission is 'other', but by the ruleset"),
+        ({"hyperparameters": {"rate": 0.3}}, "hyperparameters are not a point that"),
+        ({"workload": "unheard"}, "The ruleset has no workload 'unheard'."),
+        ({"variant": "unheard"}, "Unknown variant 'unheard'."),
+    ],
+)
+def test_what_differs_is_named(trial: Trial, fields: dict[str, Any], message: str) -> None:
+    findings = told(changed(trial, **fields))
+    assert findings
+    assert all(status == "problem" for status, _ in findings)
+    assert any(sentence.startswith(message) for _, sentence in findings)
+
+
+def test_unofficial_record_may_differ(trial: Trial) -> None:
+    loose = changed(trial, batch_size=65, official=False, unofficial_reasons=["by hand"])
+    assert [status for status, _ in told(loose)] == ["note"]
+
+
+def test_submission_without_a_manifest_is_reported(trial: Trial) -> None:
+    ((status, sentence),) = told(trial, {"submission.py": b""})
+    assert status == "problem"
+    assert "submission.tar.gz/submission.yaml" in sentence
+
+
+@pytest.mark.parametrize(
+    ("fields", "what"),
+    [({"ruleset": "unheard"}, "is not here"), ({"ruleset_sha256": "a" * 64}, "has another digest")],
+)
+def test_ruleset_that_is_not_here_is_only_noted(
+    trial: Trial, fields: dict[str, str], what: str
+) -> None:
+    rules = trial.record.rules.model_copy(update=fields)
+    ((status, sentence),) = told(changed(trial, rules=rules))
+    assert status == "note"
+    assert what in sentence

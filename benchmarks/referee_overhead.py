@@ -106,10 +106,9 @@ def _bare(folder: Path, workload: str, seed: int) -> None:
     """Run the loop alone and print its seconds; called in a process of its own."""
     from kit.backend import framework
     from kit.backend.functional import build_initial
-    from kit.contracts import Split
     from kit.registry import load_workload
     from kit.trainer.assembly import assemble
-    from kit.trainer.data import Queue
+    from kit.trainer.data import training_queue
     from kit.trainer.loop import Loop
 
     plan = _plan(folder, workload, seed)
@@ -126,7 +125,7 @@ def _bare(folder: Path, workload: str, seed: int) -> None:
         batch_size=plan.batch_size,
         seed=plan.seeds.algorithm,
     )
-    queue = Queue(built.dataset(Split.TRAIN, plan.batch_size, plan.seeds.data), plan.batch_size)
+    queue = training_queue(built, plan.batch_size, plan.seeds.data)
     port = _BarePort()
     Loop(program, queue, port).run()
     print(json.dumps({"seconds": port.last - port.first}))

@@ -5,7 +5,7 @@ KitError                     one line for the user; the CLI prints it and exits
 │   ├── UnknownName          a workload, submission, ruleset or variant that does not exist
 │   ├── InvalidFile          a YAML, golden or record file that does not parse or validate
 │   ├── InvalidSubmission    a submission that breaks a rule before it runs
-│   └── NotAvailable         known, but not usable here: a workload not built yet, an engine not installed
+│   └── NotAvailable         known, but not usable here: not built yet, not installed
 ├── DataError                a data set is missing, incomplete or altered (exit 1)
 ├── TrialError               a trial could not be run or recorded (exit 1)
 │   ├── RuleViolation        the trainer did what the rules forbid

@@ -100,6 +100,7 @@ def load_workload(
     ]
     if len(classes) != 1:
         raise InvalidFile(
-            f"workloads/{name}/workload.py must define one Workload class; it defines {len(classes)}."
+            f"workloads/{name}/workload.py must define one Workload class; "
+            f"it defines {len(classes)}."
         )
     return classes[0](config)

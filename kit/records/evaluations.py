@@ -52,7 +52,8 @@ def _row(header: Sequence[str], row: Sequence[str], number: int) -> Evaluation:
     cells = dict(zip(header, row, strict=True))
     metrics = {name: cells[name] for name in header[len(_FIELDS) :] if cells[name]}
     try:
-        return Evaluation.model_validate({**{n: cells[n] for n in _FIELDS}, "metrics": metrics})
+        fixed = {name: cells[name] for name in _FIELDS if cells[name]}  # an empty cell is None
+        return Evaluation.model_validate({**fixed, "metrics": metrics})
     except ValidationError as error:
         first = error.errors()[0]
         column = ".".join(str(part) for part in first["loc"] if part != "[key]")

@@ -135,6 +135,7 @@ class Evaluation(_Schema):
     due_ns: int  # submission time at which it became due
     freeze_ns: int  # part of submission time between the message and the last process seen stopped
     pause_cpu_seconds: float  # CPU time the trainer used while it was stopped, read from the OS
+    pause_gpu_utilization: float | None = None  # largest sample by NVML; None without a GPU
     distance_from_initial: float  # Euclidean distance of all parameters from the initial ones
     finite: bool  # all parameters are finite
     weights_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]  # of what was evaluated

@@ -26,6 +26,14 @@ class Verdict:
 
 
 @dataclass(frozen=True)
+class Pause:
+    """What a trainer did while it should stand still."""
+
+    cpu_seconds: float = 0.0
+    gpu_utilization: float | None = None
+
+
+@dataclass(frozen=True)
 class Bench:
     """Clock, rules, evaluation and observer of one trial."""
 
@@ -59,7 +67,7 @@ class Bench:
         read: Callable[[], Arrays],
         *,
         arrived_ns: int,
-        pause_cpu_seconds: Callable[[], float],
+        pause: Callable[[], Pause],
     ) -> Evaluation:
         """Evaluate in the running `evaluation` phase, and switch the clock to `logging`.
 
@@ -67,7 +75,7 @@ class Bench:
             step: steps that the weights have seen.
             read: gets the weights; may raise `RuleViolation`.
             arrived_ns: submission time when the weights were announced.
-            pause_cpu_seconds: CPU time that the trainer has used since it was frozen.
+            pause: says what the trainer has done since it was frozen.
         """
         self.progress("evaluating", step)
         start_ns = self.clock.phase_started_ns
@@ -75,7 +83,7 @@ class Bench:
         metrics = self.evaluator.evaluate(arrays, self.check_interrupted)
         distance, finite = self.evaluator.distance_from_initial(arrays)
         digest = self.evaluator.digest(arrays)
-        pause_cpu = pause_cpu_seconds()
+        used = pause()
         ended_ns = self.clock.switch("logging")
         submission_ns = self.clock.elapsed_ns("submission")
         return Evaluation(
@@ -86,7 +94,8 @@ class Bench:
             evaluation_ns=ended_ns - start_ns,
             due_ns=self.judge.due_ns,
             freeze_ns=submission_ns - arrived_ns,
-            pause_cpu_seconds=pause_cpu,
+            pause_cpu_seconds=used.cpu_seconds,
+            pause_gpu_utilization=used.gpu_utilization,
             distance_from_initial=distance,
             finite=finite,
             weights_sha256=digest,

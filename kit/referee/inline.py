@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from kit.backend.functional import FunctionalModel
-from kit.contracts import EvaluationResult, Split
+from kit.contracts import EvaluationResult
 from kit.exchange.messages import Report
 from kit.records.record import TrialState
-from kit.referee.bench import Bench, Verdict, visible_metrics
+from kit.referee.bench import Bench, Pause, Verdict, visible_metrics
 from kit.rules.plan import TrialPlan
 
 
@@ -50,7 +50,7 @@ class InlinePort:
         clock.switch("evaluation")
         judge.check_step(step)
         evaluation = self._bench.evaluate(
-            step, lambda: self._named(arrays), arrived_ns=arrived_ns, pause_cpu_seconds=lambda: 0.0
+            step, lambda: self._named(arrays), arrived_ns=arrived_ns, pause=Pause
         )
         reached = judge.add(evaluation)
         self._bench.observer.evaluated(evaluation)
@@ -96,12 +96,12 @@ class InlinePort:
 def run_inline(plan: TrialPlan, bench: Bench, submission: Path) -> Verdict:
     """Run the training loop here; the clock runs before the submission is imported."""
     from kit.trainer.assembly import assemble
-    from kit.trainer.data import Queue
+    from kit.trainer.data import training_queue
     from kit.trainer.loop import Loop
 
     workload = bench.evaluator.workload
     model = FunctionalModel(workload)
-    queue = Queue(workload.dataset(Split.TRAIN, plan.batch_size, plan.seeds.data), plan.batch_size)
+    queue = training_queue(workload, plan.batch_size, plan.seeds.data)
     port = InlinePort(bench, plan)
     bench.clock.switch("submission")
     program = assemble(

@@ -13,6 +13,8 @@ from kit.records.record import NANOSECONDS, Evaluation
 from kit.referee.clock import Clock, seconds
 from kit.rules.ruleset import Ruleset, WorkloadRules
 
+GPU_TOLERANCE = 0.05  # of a sample; covers the end of what the device was still doing
+
 
 class Judge:
     """Applies a workload's rules to the events of a trial."""
@@ -88,17 +90,23 @@ class Judge:
                 f"{limit:.1f} s are allowed."
             )
 
-    def check_pause(self, cpu_seconds: float) -> None:
-        """Check the CPU time that the trainer used while it was frozen.
+    def check_pause(self, evaluation: Evaluation) -> None:
+        """Check what the trainer did while it was frozen.
 
         Raises:
-            RuleViolation: more than the ruleset's tolerance.
+            RuleViolation: it used more CPU or GPU time than the ruleset tolerates.
         """
-        allowed = self._ruleset.pause_cpu_tolerance_seconds
-        if cpu_seconds > allowed:
+        used, allowed = evaluation.pause_cpu_seconds, self._ruleset.pause_cpu_tolerance_seconds
+        if used > allowed:
             raise RuleViolation(
-                f"The trainer computed for {cpu_seconds:.2f} s of CPU time during an untimed "
+                f"The trainer computed for {used:.2f} s of CPU time during an untimed "
                 f"evaluation; {allowed:.2f} s are tolerated."
+            )
+        share = evaluation.pause_gpu_utilization
+        if share is not None and share > GPU_TOLERANCE:
+            raise RuleViolation(
+                f"The trainer used {100 * share:.0f}% of a GPU during an untimed evaluation; "
+                f"{100 * GPU_TOLERANCE:.0f}% are tolerated."
             )
 
     def add(self, evaluation: Evaluation) -> bool:

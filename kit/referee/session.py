@@ -22,8 +22,9 @@ from kit.exchange.messages import (
 )
 from kit.exchange.weights import WeightsInbox
 from kit.records.record import TrialState
-from kit.referee.bench import Bench, Verdict, visible_metrics
+from kit.referee.bench import Bench, Pause, Verdict, visible_metrics
 from kit.referee.evaluator import Interrupted
+from kit.referee.gpu_audit import GpuAudit
 from kit.referee.trainer_process import TrainerProcess
 
 _TICK_SECONDS = 0.1
@@ -89,6 +90,7 @@ class Session:
         self._due = False
         self._report = Report()
         self._memory_checked = 0.0
+        self._gpu = GpuAudit()
 
     def run(self) -> Verdict:
         """Let the trainer load the initial parameters, start the clock, see the trial through."""
@@ -172,6 +174,7 @@ class Session:
         arrived_ns = self._judge.submission_ns()
         cpu_before = self._trainer.tree.freeze()
         self._clock.switch("evaluation")
+        self._gpu.start()
         self._set_due(False)
         self._report = message.report
         if self._judge.is_out_of_time():
@@ -188,11 +191,11 @@ class Session:
                 message.step,
                 lambda: self._inbox.read(message.size_bytes),
                 arrived_ns=arrived_ns,
-                pause_cpu_seconds=lambda: max(0.0, self._trainer.tree.cpu_seconds() - cpu_before),
+                pause=lambda: self._audit(cpu_before),
             )
             reached = self._judge.add(evaluation)
             self._bench.observer.evaluated(evaluation)
-            self._judge.check_pause(evaluation.pause_cpu_seconds)
+            self._judge.check_pause(evaluation)
             if reached:
                 return self._verdict(
                     TrialState.TARGET_REACHED, "The validation metric reached the target."
@@ -204,6 +207,13 @@ class Session:
             )
         self._resume()
         return None
+
+    def _audit(self, cpu_before: float) -> Pause:
+        tree = self._trainer.tree
+        return Pause(
+            cpu_seconds=max(0.0, tree.cpu_seconds() - cpu_before),
+            gpu_utilization=self._gpu.utilization(tree.pids()),
+        )
 
     def _resume(self) -> None:
         last = self._judge.evaluations[-1]

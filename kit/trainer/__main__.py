@@ -25,11 +25,10 @@ def _train(channel: Channel, exchange: Path, submission: Path) -> None:
     # Imported only now: the referee has the connection at once and imports at the same time.
     from kit.backend import framework
     from kit.backend.functional import FunctionalModel
-    from kit.contracts import Split
     from kit.exchange.weights import WeightsLayout, read_initial
     from kit.registry import load_workload
     from kit.trainer.assembly import assemble
-    from kit.trainer.data import Queue
+    from kit.trainer.data import training_queue
     from kit.trainer.loop import Loop
     from kit.trainer.port import SocketPort
 
@@ -37,9 +36,7 @@ def _train(channel: Channel, exchange: Path, submission: Path) -> None:
     workload = load_workload(setup.workload, setup.scale, setup.variant)
     model = FunctionalModel(workload)
     layout = WeightsLayout(model.tensor_specs())
-    queue = Queue(
-        workload.dataset(Split.TRAIN, setup.batch_size, setup.data_seed), setup.batch_size
-    )
+    queue = training_queue(workload, setup.batch_size, setup.data_seed)
     receive(channel, Initial)
     port = SocketPort(channel, exchange, layout, setup)
     initial = read_initial(exchange / directory.INITIAL, layout)

@@ -15,9 +15,9 @@ from keras import ops
 
 from kit.backend import framework
 from kit.backend.functional import build_initial
-from kit.contracts import Split, Workload
+from kit.contracts import Workload
 from kit.trainer.assembly import assemble
-from kit.trainer.data import Queue
+from kit.trainer.data import Queue, training_queue
 from kit.trainer.loop import Loop
 
 _WARM_UP_STEPS = 3
@@ -88,7 +88,7 @@ def benchmark(workload: Workload, options: BenchmarkOptions) -> StepTimes:
         seed=options.seed,
         xla=options.xla,
     )
-    queue = Queue(_batches(workload, options), options.batch_size)
+    queue = _queue(workload, options)
     Loop(program, queue, _StopwatchPort()).run(_WARM_UP_STEPS)
     queue.wait_seconds = 0.0
     port = _StopwatchPort()
@@ -108,11 +108,12 @@ def benchmark(workload: Workload, options: BenchmarkOptions) -> StepTimes:
     )
 
 
-def _batches(workload: Workload, options: BenchmarkOptions) -> Any:
+def _queue(workload: Workload, options: BenchmarkOptions) -> Queue:
     if not options.synthetic:
-        return workload.dataset(Split.TRAIN, options.batch_size, options.seed)
+        return training_queue(workload, options.batch_size, options.seed)
     batch = workload.synthetic_batch(options.batch_size, options.seed)
-    return _forever({name: ops.convert_to_tensor(value) for name, value in batch.items()})
+    tensors = {name: ops.convert_to_tensor(value) for name, value in batch.items()}
+    return Queue(_forever(tensors), options.batch_size)
 
 
 def _forever(batch: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:

@@ -7,7 +7,10 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import keras
 from keras import ops
+
+from kit.contracts import Split, Workload
 
 Batch = Mapping[str, Any]
 
@@ -53,6 +56,12 @@ class Queue:
         batch: Batch = next(self._batches)
         self.wait_seconds += time.perf_counter() - start
         return batch
+
+
+def training_queue(workload: Workload, batch_size: int, seed: int) -> Queue:
+    """Return the stream of training batches that `seed` gives, in any process."""
+    keras.utils.set_random_seed(seed)  # a shuffle's order depends on the framework's seed too
+    return Queue(workload.dataset(Split.TRAIN, batch_size, seed), batch_size)
 
 
 def _size(batch: Batch) -> int:

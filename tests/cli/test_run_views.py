@@ -333,6 +333,7 @@ def without_referee(monkeypatch):
 
     monkeypatch.setattr(run_module, "_plan", lambda request: fabricated.plan())
     monkeypatch.setattr(run_module, "_prepare_data", lambda plan, view: None)
+    monkeypatch.setattr(run_module, "_note_review", lambda plan, view: None)
     monkeypatch.setattr(run_module, "_run_trial", referee)
     return calls
 

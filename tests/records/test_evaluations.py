@@ -74,4 +74,4 @@ def test_metric_columns_are_sorted_by_split() -> None:
     )
     header, values = encode_evaluations([row]).decode().splitlines()
     assert header.endswith(",finite,weights_sha256,train/z,validation/a,validation/b,test/a")
-    assert values.endswith(",0.1,true,4.0,0.30000000000000004,2.0,1.0")
+    assert values.endswith(",0.1,true," + "0" * 64 + ",4.0,0.30000000000000004,2.0,1.0")

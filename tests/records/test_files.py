@@ -128,7 +128,7 @@ def test_bad_record_is_one_line_with_file_and_field(
     [
         ("index,", "number,", r"line 1: the first columns must be index, step"),
         ("\n2,101,", "\n2,many,", r"line 3, column step: Input should be a valid integer"),
-        ("\n2,101,", "\n2,", r"line 3: 13 cells, but the header has 14"),
+        ("\n2,101,", "\n2,", r"line 3: 15 cells, but the header has 16"),
         ("\n2,101,", "\n2, 101,", r"not in the form the kit writes"),
         (",true,", ",True,", r"not in the form the kit writes"),
         ("train/loss", "other/loss", r"line 2, column metrics.other/loss: String should match"),

@@ -140,6 +140,11 @@ def test_a_fast_trainer_is_allowed_the_floor() -> None:
 
 def test_work_during_a_pause_beyond_the_tolerance_is_a_violation() -> None:
     trial = Trial()
-    trial.judge.check_pause(0.1)
+    trial.evaluate(1, 0)
+    quiet = trial.judge.evaluations[0]
+    busy = {"pause_cpu_seconds": 0.1, "pause_gpu_utilization": 0.05}
+    trial.judge.check_pause(quiet.model_copy(update=busy))
     with pytest.raises(RuleViolation, match=r"computed for 0.11 s of CPU time .* 0.10 s are"):
-        trial.judge.check_pause(0.11)
+        trial.judge.check_pause(quiet.model_copy(update={"pause_cpu_seconds": 0.11}))
+    with pytest.raises(RuleViolation, match=r"used 60% of a GPU .* 5% are"):
+        trial.judge.check_pause(quiet.model_copy(update={"pause_gpu_utilization": 0.6}))

@@ -9,7 +9,9 @@ from honest import Honest
 if os.fork() == 0:
     os.setsid()
     if os.fork() == 0:
-        subprocess.run([sys.executable, "-c", "import time; time.sleep(600)  # survivor-of-the-test"])
+        subprocess.run(
+            [sys.executable, "-c", "import time; time.sleep(600)  # survivor-of-the-test"]
+        )
     os._exit(0)
 
 

@@ -11,9 +11,10 @@ import kit.data
 from kit.referee import isolation
 from kit.referee.events import Outcome, Progress
 from kit.referee.trial import run_trial
+from kit.rules.plan import TrialPlan
 from kit.rules.planning import plan_trial
 
-HERE = Path(__file__).parent
+CHEATING = Path(__file__).parent / "cheating"
 MANIFEST = """
 name: {name}
 authors: [the tests]
@@ -36,13 +37,14 @@ class Silent:
 Attack = Callable[..., Outcome]
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _data() -> None:
+@pytest.fixture(scope="session")
+def mnist_data() -> None:
+    """Prepare the data that the trials of the tests train on."""
     kit.data.prepare("mnist", "mini")
 
 
 @pytest.fixture
-def attack(tmp_path: Path) -> Attack:
+def attack(tmp_path: Path, mnist_data: None) -> Attack:
     """Return a function that runs an attack, its constants replaced, and returns the outcome."""
 
     def run(
@@ -51,35 +53,39 @@ def attack(tmp_path: Path) -> Attack:
         level: str = "auto",
         trial: int = 1,
         memory_limit_bytes: int | None = None,
+        inline: bool = False,
+        change: Callable[[TrialPlan], TrialPlan] = lambda plan: plan,
+        results: Path | None = None,
         **constants: object,
     ) -> Outcome:
         folder = tmp_path / "submissions" / name.replace("_", "-")
         folder.mkdir(parents=True, exist_ok=True)
-        code = (HERE / "attacks" / f"{name}.py").read_text()
+        code = (CHEATING / "attacks" / f"{name}.py").read_text()
         for constant, value in constants.items():
             lines = code.splitlines()
             (at,) = [i for i, line in enumerate(lines) if line.startswith(f"{constant} = ")]
             lines[at] = f"{constant} = {value!r}"
             code = "\n".join(lines) + "\n"
         (folder / "submission.py").write_text(code)
-        (folder / "honest.py").write_text((HERE / "attacks" / "honest.py").read_text())
+        (folder / "honest.py").write_text((CHEATING / "attacks" / "honest.py").read_text())
         (folder / "submission.yaml").write_text(MANIFEST.format(name=folder.name))
-        results, config = tmp_path / "results", tmp_path / "config"
+        results, config = results or tmp_path / "results", tmp_path / "config"
         plan = plan_trial(
             workload="mnist",
             submission=folder,
-            ruleset=HERE / "cheating.yaml",
+            ruleset=CHEATING / "cheating.yaml",
             trial=trial,
             results=results,
             config=config,
         )
         return run_trial(
-            plan,
+            change(plan),
             results=results,
             config=config,
             observer=Silent(),
             isolation=level,
             memory_limit_bytes=memory_limit_bytes,
+            inline=inline,
         )
 
     return run

@@ -1,0 +1,181 @@
+"""One trial from plan to record: attempts, budgets, determinism, and being interrupted."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from kit.errors import TrialError
+from kit.records.chain import verify_chain
+from kit.records.files import read_record
+from kit.records.ledger import LEDGER, Ledger
+from kit.records.record import TrialState
+from kit.records.verify import verify_record
+from kit.referee import isolation
+from kit.rules.plan import TrialPlan
+from kit.rules.seeds import TrialSeeds
+
+
+def short(plan: TrialPlan, seconds: float = 8.0) -> TrialPlan:
+    return replace(plan, rules=plan.rules.model_copy(update={"max_runtime_seconds": seconds}))
+
+
+def test_a_record_verifies_and_a_repeated_trial_is_not_official(attack, tmp_path: Path) -> None:
+    first, second = attack("honest"), attack("honest")
+    assert first.record.attempt == 1
+    assert second.record.attempt == 2
+    assert second.folder.name == "trial_1_attempt_2"
+    assert any("earlier attempt" in reason for reason in second.record.unofficial_reasons)
+    assert first.record.seeds == second.record.seeds
+    report = verify_record(first.folder)
+    assert not [str(f) for f in report.findings if f.status == "problem"], report
+    assert verify_chain(tmp_path / "results" / LEDGER).problem is None
+
+
+def test_no_evaluation_is_granted_past_the_budget(attack) -> None:
+    outcome = attack("patient", change=short)
+    assert outcome.record.state is TrialState.OUT_OF_TIME
+    assert outcome.evaluations
+    assert all(e.submission_seconds <= 8.0 for e in outcome.evaluations)
+    assert outcome.record.time_to_target_seconds is None
+
+
+def test_a_reached_target_ends_the_trial_at_that_evaluation(attack) -> None:
+    def easy(plan: TrialPlan) -> TrialPlan:
+        target = plan.rules.target.model_copy(update={"validation": 0.0})
+        return replace(plan, rules=plan.rules.model_copy(update={"target": target}))
+
+    outcome = attack("patient", change=easy)
+    assert outcome.record.state is TrialState.TARGET_REACHED
+    assert len(outcome.evaluations) == 1
+    assert outcome.record.time_to_target_seconds == outcome.evaluations[0].submission_seconds
+
+
+def test_the_trainers_environment_is_an_allow_list(attack, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("XLA_FLAGS", "TF_ENABLE_ONEDNN_OPTS", "LD_PRELOAD_CANARY"):
+        monkeypatch.setenv(name, "0")
+    outcome = attack("honest")
+    recorded = json.loads((outcome.folder / "environment.json").read_text())
+    assert recorded["trainer_environment"].keys() == isolation.environment("x").keys()
+    assert recorded["isolation"] == outcome.record.isolation
+    assert recorded["lock_sha256"]["cpu.lock"]
+
+
+@pytest.mark.parametrize("inline", [False, True])
+def test_one_seed_gives_one_curve_bit_for_bit(attack, inline: bool) -> None:
+    def seeded(plan: TrialPlan) -> TrialPlan:
+        return replace(plan, seeds=TrialSeeds.by_hand(7)).evaluated_at([1, 4, 10])
+
+    runs = [attack("honest", change=seeded), attack("honest", change=seeded, inline=inline)]
+    assert runs[1].record.isolation == ("inline" if inline else runs[0].record.isolation)
+    curves = [[(e.step, e.weights_sha256, e.metrics) for e in run.evaluations] for run in runs]
+    assert [step for step, *_ in curves[0]] == [1, 4, 10]
+    assert curves[0] == curves[1]
+    assert not runs[0].record.official
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    folder = tmp_path / "small"
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=32k", "tmpfs", str(folder)]
+    if subprocess.run(command, capture_output=True, check=False).returncode:
+        pytest.skip("mounting a small file system needs root")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_a_full_disk_is_one_line_and_leaves_the_ledger_valid(attack, small_disk: Path) -> None:
+    def loud(plan: TrialPlan) -> TrialPlan:
+        contents = {**plan.submission.contents, "notes.txt": os.urandom(60_000).hex().encode()}
+        return replace(plan, submission=replace(plan.submission, contents=contents))
+
+    with pytest.raises(TrialError, match=r"No space left|disk") as caught:
+        attack("honest", results=small_disk, change=loud)
+    assert "\n" not in str(caught.value)
+    assert verify_chain(small_disk / LEDGER).problem is None
+    (attempt,) = Ledger(small_disk / LEDGER).attempts()
+    assert attempt.state is TrialState.FAILED
+
+
+RUN = """
+import sys
+from pathlib import Path
+sys.path.insert(0, {tests!r})
+from conftest import CHEATING, Silent
+from kit.referee.trial import run_trial
+from kit.rules.planning import plan_trial
+class Loud(Silent):
+    def evaluated(self, evaluation): print("evaluated", flush=True)
+base = Path({base!r})
+folders = {{"results": base / "results", "config": base / "config"}}
+submission, rules = base / "submissions" / "patient", CHEATING / "cheating.yaml"
+plan = plan_trial(workload="mnist", submission=submission, ruleset=rules, **folders)
+run_trial(plan, **folders, observer=Loud())
+"""
+
+
+@pytest.fixture
+def running(attack, tmp_path: Path, request: pytest.FixtureRequest):
+    """Start an endless trial in a process of its own and wait for its first evaluation."""
+    attack("patient", change=lambda plan: short(plan, 0.5))  # writes the submission's folder
+    code = RUN.format(tests=str(Path(__file__).parent.parent), base=str(tmp_path))
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, start_new_session=True
+    )
+    with process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "evaluated\n"
+        yield process
+        process.kill()
+
+
+def trainers_of(process: subprocess.Popen[str]) -> list[int]:
+    """Return the trainers that run below `process`, or are orphans of it."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*"):
+        try:
+            command = (path / "cmdline").read_bytes()
+            parent = int((path / "stat").read_text().rpartition(")")[2].split()[1])
+        except OSError:
+            continue
+        if b"kit.trainer" in command and parent in (process.pid, 1):
+            found.append(int(path.name))
+    return found
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_trial_with_a_record_and_nothing_left(
+    running, tmp_path: Path, number: signal.Signals
+) -> None:
+    running.send_signal(number)
+    assert running.wait(30) == 0
+    record, _ = read_record(tmp_path / "results/cheating/patient/mnist/study_1/trial_1_attempt_2")
+    assert record.state is TrialState.INTERRUPTED
+    assert number.name in record.reason
+    assert trainers_of(running) == []
+    assert verify_chain(tmp_path / "results" / LEDGER).problem is None
+
+
+def test_a_killed_referee_takes_its_trainer_along_and_leaves_a_valid_ledger(
+    running, tmp_path: Path
+) -> None:
+    assert trainers_of(running)
+    running.kill()
+    running.wait(10)
+    deadline = time.monotonic() + 10
+    while trainers_of(running):
+        assert time.monotonic() < deadline, "a trainer outlived its referee"
+        time.sleep(0.05)
+    chain = verify_chain(tmp_path / "results" / LEDGER)
+    assert chain.problem is None
+    assert chain.attempts()[-1].state is None

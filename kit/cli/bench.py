@@ -61,9 +61,9 @@ def _measure(
     from kit import data, registry
     from kit.rules.submission import load_submission
 
+    built = registry.load_workload(workload, scale, variant)
     entry = load_submission(submission)
     size = batch_size or entry.batch_size(scale, workload, variant)
-    built = registry.load_workload(workload, scale, variant)
     if not synthetic:
         data.prepare(workload, scale)
 

@@ -22,15 +22,21 @@ Batch = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Stage:
-    """One compiled part of a step: the method `name`, run at steps 0, every, 2 * every, …
+    """One compiled part of a step: the method `name`, run at steps first, first + every, …
 
     Rare work is a stage of its own: inside a conditional it would slow every step. `xla` overrides
-    the workload's choice for this function (an `eigh` under XLA on CPU is 80 times slower).
+    the workload's choice for this function (an `eigh` under XLA on CPU is 80 times slower). Values
+    pass from stage to stage through the state, where they keep their memory between steps.
     """
 
     name: str
     every: int = 1
+    first: int = 0
     xla: bool | None = None
+
+    def is_due(self, step: int) -> bool:
+        """Tell whether the stage runs at `step`, counted from 0."""
+        return step >= self.first and (step - self.first) % self.every == 0
 
 
 @dataclass(frozen=True)
@@ -71,13 +77,19 @@ class BatchQueue(Protocol):
 
 
 class Feedback(Protocol):
-    """The feedback that has become visible: `latest()` is that of step t - feedback_delay."""
+    """The feedback that has become visible: `latest()` is that of step t - feedback_delay.
+
+    It holds what the stages of that very step returned: nothing of a stage that did not run then.
+    """
 
     def latest(self) -> Mapping[str, Any]: ...
 
 
 class TrainingAlgorithm:
-    """Base of all submissions. Override what the algorithm needs; the rest has defaults."""
+    """Base of all submissions. Override what the algorithm needs; the rest has defaults.
+
+    `stages` may be set in `__init__`, where a period is a hyperparameter.
+    """
 
     stages: tuple[Stage, ...] = (Stage("update"),)
     feedback_delay: int = 2

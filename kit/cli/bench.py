@@ -29,7 +29,6 @@ import click
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def bench(as_json: bool, **options: Any) -> None:
     """Measure milliseconds per step, compile time and memory of WORKLOAD here."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     report = _measure(**options)
     if as_json:
         click.echo(json.dumps(report, indent=2))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from typing import Any
 
@@ -61,6 +62,7 @@ def cli(ctx: click.Context, debug: bool) -> None:
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line; errors of ours become one line on stderr and an exit code."""
     arguments = sys.argv[1:] if arguments is None else arguments
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow greets on stderr otherwise
     try:
         result: Any = cli.main(args=arguments, prog_name="kit", standalone_mode=False)
     except click.exceptions.Abort:

@@ -25,7 +25,8 @@ def import_submission(folder: Path) -> type[TrainingAlgorithm]:
     Raises:
         InvalidSubmission: there is not exactly one algorithm in it.
     """
-    sys.path.insert(0, str(folder))
+    if str(folder) not in sys.path:
+        sys.path.insert(0, str(folder))
     spec = importlib.util.spec_from_file_location("submission", folder / "submission.py")
     if spec is None or spec.loader is None:
         raise InvalidSubmission("The submission has no submission.py. Add one.")

@@ -76,7 +76,7 @@ class Program:
         )
         self._stages = [
             (
-                stage.every,
+                stage,
                 _Function(self._carry.compile(self._traced(stage), xla=self.xla[stage.name])),
             )
             for stage in algorithm.stages
@@ -110,8 +110,8 @@ class Program:
         feedback: dict[str, Tensor] = {}
         counter = framework().scalar(step)
         ticket = counter
-        for every, function in self._stages:
-            if step % every == 0:
+        for stage, function in self._stages:
+            if stage.is_due(step):
                 stage_feedback, ticket = function(batch, counter)
                 feedback.update(stage_feedback)
         return feedback, ticket

@@ -18,7 +18,7 @@ from kit.trainer.program import Program
 class Staged(TrainingAlgorithm):
     """Counts how often each stage ran, and sees in the last what the first left in the state."""
 
-    stages = (Stage("often"), Stage("rarely", every=3, xla=False), Stage("apply"))
+    stages = (Stage("often"), Stage("rarely", every=3, first=1, xla=False), Stage("apply"))
 
     def __init__(self) -> None:
         super().__init__(None, {})  # type: ignore[arg-type]
@@ -57,7 +57,7 @@ def test_stages_run_at_their_periods_and_share_the_state(xla: bool) -> None:
     assert [float(f["often"]) for f in feedback] == [1, 2, 3, 4, 5, 6, 7]
     assert [int(f["step"]) for f in feedback] == list(range(7))
     evaluated, statistics = built.evaluation_weights()
-    assert evaluated.tolist() == [3, 3]  # "rarely" ran at steps 0, 3 and 6
+    assert evaluated.tolist() == [2, 2]  # "rarely" ran at steps 1 and 4
     assert statistics.tolist() == [1, 1, 1]
 
 
@@ -103,7 +103,7 @@ def test_the_loop_yields_between_steps_lets_the_state_change_and_completes() -> 
     built, port = program(Restarting()), Recording({1, 4})
     loop = Loop(built, Queue(itertools.repeat(BATCH), 4), port)
     loop.run()
-    assert port.evaluated == [(1, 1.0), (4, 2.0)]
+    assert port.evaluated == [(1, 0.0), (4, 1.0)]
     assert port.completed == loop.steps == 6
     state = built._carry.value()["state"]
     assert float(state["often"]) == 2  # two steps since the last evaluation

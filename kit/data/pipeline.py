@@ -1,0 +1,83 @@
+"""Input pipelines over arrays in memory: shuffled for training, padded for evaluation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+Tensor = Any
+Batch = dict[str, Tensor]
+
+
+def training_batches(
+    arrays: Mapping[str, np.ndarray],
+    batch_size: int,
+    *,
+    seed: int,
+    transform: Callable[[Batch, Tensor], Batch],
+) -> tf.data.Dataset:
+    """Repeat `arrays` for ever, each pass in a new order, in full batches.
+
+    Batches run over the ends of passes, so every example is seen equally often. `transform(batch,
+    rng)` gets an int32 `(2,)` that depends on `seed` and the batch's position alone: the stream is
+    the same at every run, however many threads compute it.
+    """
+    tensors = {name: tf.constant(array) for name, array in arrays.items()}
+    examples = len(next(iter(arrays.values())))
+    order = tf.data.Dataset.range(examples).shuffle(examples, seed=seed % 2**31).repeat()
+
+    def load(position: Tensor, indices: Tensor) -> Batch:
+        batch = {name: tf.gather(tensor, indices) for name, tensor in tensors.items()}
+        return transform(batch, tf.stack([tf.constant(seed % 2**31, tf.int64), position]))
+
+    return (
+        order.batch(batch_size, drop_remainder=True)
+        .enumerate()
+        .map(load, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+        .prefetch(tf.data.AUTOTUNE)
+    )
+
+
+def evaluation_batches(
+    arrays: Mapping[str, np.ndarray],
+    batch_size: int,
+    *,
+    transform: Callable[[Batch], Batch],
+) -> tf.data.Dataset:
+    """Give `arrays` once, in order; the last batch is padded with zeros and weights 0."""
+    examples = len(next(iter(arrays.values())))
+    weights = np.ones(examples, np.float32)
+    missing = -examples % batch_size
+    tensors = {
+        name: tf.constant(
+            np.concatenate([array, np.zeros((missing, *array.shape[1:]), array.dtype)])
+        )
+        for name, array in {**arrays, "weights": weights}.items()
+    }
+
+    def load(start: Tensor) -> Batch:
+        return transform({name: t[start : start + batch_size] for name, t in tensors.items()})
+
+    return (
+        tf.data.Dataset.range(0, examples + missing, batch_size)
+        .map(load, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+        .prefetch(tf.data.AUTOTUNE)
+    )
+
+
+def padded_batches(examples: tf.data.Dataset, batch_size: int) -> tf.data.Dataset:
+    """Batch single examples in order; the last batch is padded with zeros and weights 0."""
+
+    def pad(batch: Batch) -> Batch:
+        missing = batch_size - tf.shape(batch["weights"])[0]
+        padded = {}
+        for name, tensor in batch.items():
+            widths = [[0, missing], *([[0, 0]] * (tensor.shape.rank - 1))]
+            padded[name] = tf.ensure_shape(tf.pad(tensor, widths), (batch_size, *tensor.shape[1:]))
+        return padded
+
+    weighted = examples.map(lambda example: {**example, "weights": tf.constant(1.0)})
+    return weighted.batch(batch_size).map(pad).prefetch(tf.data.AUTOTUNE)

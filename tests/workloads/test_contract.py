@@ -1,0 +1,165 @@
+"""One contract for all workloads, at the mini scale."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from kit import registry
+from kit.backend import framework
+from kit.backend.functional import build_initial
+from kit.contracts import EVALUATION_SPLITS, ForwardMode, Split
+from kit.data import load_arrays
+from kit.data.definition import data_definition
+
+GOLDEN = Path(__file__).parent.parent / "golden"
+WORKLOADS = registry.workload_names()
+
+pytestmark = pytest.mark.parametrize("name", WORKLOADS)
+
+
+def test_manifest_says_what_the_class_says(name):
+    manifest = registry.workload_manifest(name)
+    workload = registry.load_workload(name, "mini")
+    assert manifest["metric"] == workload.metric.name
+    assert manifest["loss_type"] == workload.loss_type
+    assert set(manifest["scales"]) == {"full", "mini"}
+    assert manifest["description"]
+
+
+def test_mini_data_is_defined_by_checksums(name):
+    definition = data_definition(name, "mini")
+    assert set(definition.prepared) == {"train", "evaluation"}
+    assert all(original.sources for original in definition.originals)
+
+
+def test_splits_have_their_sizes_and_an_even_mixture_of_labels(name, prepared):
+    prepared(name)
+    for split, size in registry.workload_manifest(name)["scales"]["mini"]["splits"].items():
+        targets = load_arrays(name, "mini", split)["targets"]
+        assert len(targets) == size
+        assert len(set(np.bincount(targets).tolist())) == 1
+
+
+def test_no_evaluation_example_is_in_the_training_data_except_those_meant_to_be(name, prepared):
+    prepared(name)
+    seen = {image.tobytes() for image in load_arrays(name, "mini", "train")["inputs"]}
+    shared = {
+        split: np.mean([i.tobytes() in seen for i in load_arrays(name, "mini", split)["inputs"]])
+        for split in EVALUATION_SPLITS
+    }
+    assert shared[Split.EVAL_TRAIN] == 1.0
+    assert shared[Split.VALIDATION] < 0.002  # the originals hold a few pictures twice
+    assert shared[Split.TEST] < 0.002
+
+
+def test_batches_look_like_the_synthetic_ones(name, prepared):
+    prepared(name)
+    workload = registry.load_workload(name, "mini")
+    synthetic = workload.synthetic_batch(8)
+    real = next(iter(workload.dataset(Split.TRAIN, 8)))
+    assert {k: (v.shape, v.dtype) for k, v in synthetic.items()} == {
+        k: (tuple(v.shape), v.numpy().dtype) for k, v in real.items()
+    }
+
+
+def test_training_stream_is_given_by_the_seed(name, prepared):
+    prepared(name)
+    workload = registry.load_workload(name, "mini")
+
+    def beginning(seed: int) -> list[bytes]:
+        batches = itertools.islice(workload.dataset(Split.TRAIN, 16, seed), 3)
+        return [batch["inputs"].numpy().tobytes() for batch in batches]
+
+    assert beginning(1) == beginning(1)
+    assert beginning(1) != beginning(2)
+
+
+def test_inputs_are_centred(name, prepared):
+    prepared(name)
+    batch = next(iter(registry.load_workload(name, "mini").dataset(Split.TRAIN, 512)))
+    if name == "mnist":  # normalised by constants for pixels in 0-1, as published
+        assert batch["inputs"].numpy().max() == pytest.approx((255 - 0.1307) / 0.3081)
+    else:
+        assert abs(batch["inputs"].numpy().mean()) < 0.15
+        assert 0.85 < batch["inputs"].numpy().std() < 1.15
+
+
+def test_evaluation_does_not_depend_on_batch_size(name, prepared):
+    prepared(name)
+    workload = registry.load_workload(name, "mini")
+    model = build_initial(workload, 0)
+    params, state = model.initial_values()
+    evaluate = framework().compile(model.evaluate_batch, xla=False)
+
+    def metrics(batch_size: int) -> dict[str, float]:
+        return workload.summarize(
+            [
+                {key: value.numpy() for key, value in evaluate(params, state, batch).items()}
+                for batch in workload.dataset(Split.EVAL_TRAIN, batch_size)
+            ]
+        )
+
+    expected = metrics(500)
+    assert set(expected) == {"loss", workload.metric.name}
+    for batch_size in (499, 2048):  # neither divides: padded, and more than one batch or less
+        assert metrics(batch_size) == pytest.approx(expected, abs=1e-5)
+
+
+def test_variants_build_and_change_something(name, prepared):
+    for variant in registry.workload_manifest(name).get("variants") or {}:
+        base, changed = (registry.load_workload(name, "mini", v) for v in (None, variant))
+        assert base.config != changed.config
+        batch = base.synthetic_batch(2)
+        outputs = []
+        for workload in (base, changed):
+            model = build_initial(workload, 0)
+            mode = ForwardMode(batch_statistics=True)
+            outputs.append(np.asarray(model.forward(*model.initial_values(), batch, mode)[0]))
+        assert np.abs(outputs[0] - outputs[1]).max() > 1e-4
+
+
+def test_full_model_has_the_published_parameters(name):
+    golden = json.loads((GOLDEN / "parameters" / f"{name}.json").read_text())
+    model = build_initial(registry.load_workload(name, "full"), 0)
+    ours = {
+        path: [list(parameter.shape), parameter.kind]
+        for path, parameter in zip(model.names, model.parameters, strict=True)
+    }
+    assert ours == golden["params"]
+    assert sum(int(np.prod(shape)) for shape, _ in ours.values()) == golden["num_params"]
+    states = zip(model.state_names, model.model.non_trainable_variables, strict=True)
+    assert {path: list(v.shape) for path, v in states} == golden["model_state"]
+
+
+def test_full_model_starts_from_the_published_distributions(name):
+    model = build_initial(registry.load_workload(name, "full"), 0)
+    golden = json.loads((GOLDEN / "initialisation" / f"{name}.json").read_text())["leaves"]
+    for path, value in zip(model.names, model.initial_values()[0], strict=True):
+        check_distribution(path, value.astype(np.float64).ravel(), golden[path])
+
+
+def check_distribution(path: str, value: np.ndarray, golden: dict[str, float]) -> None:
+    """Compare with statistics of one other sample of the same size, within five deviations."""
+    if golden["std"] == 0.0:
+        assert (value == golden["mean"]).all(), path
+        return
+    std, kurtosis, count = golden["std"], golden["kurtosis"], value.size
+    assert value.mean() == pytest.approx(golden["mean"], abs=5 * std * np.sqrt(2 / count)), path
+    spread = std * np.sqrt((kurtosis - 1) / 4) * np.sqrt(2 / count)
+    assert value.std() == pytest.approx(std, abs=5 * spread), path
+    if kurtosis < 2.7:  # truncated: nothing beyond the cut
+        assert np.abs(value).max() <= 1.02 * max(abs(golden["min"]), golden["max"]), path
+    elif count > 10_000:
+        assert np.abs(value).max() > 3 * std, path
+
+
+def test_equal_seeds_build_equal_models(name):
+    workload = registry.load_workload(name, "mini")
+    first, again, other = (build_initial(workload, seed).initial_values()[0] for seed in (1, 1, 2))
+    assert all((a == b).all() for a, b in zip(first, again, strict=True))
+    assert any((a != b).any() for a, b in zip(first, other, strict=True))

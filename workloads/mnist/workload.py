@@ -1,0 +1,33 @@
+"""MNIST: a development workload, never scored."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from kit.contracts import ClassificationWorkload, Split
+from workloads.mnist.model import build_model
+
+
+class MnistWorkload(ClassificationWorkload):
+    """Ten digits and a small perceptron."""
+
+    def build_model(self) -> Any:
+        """Build a fresh model."""
+        return build_model(**self.config.model)
+
+    def dataset(self, split: Split, batch_size: int, seed: int = 0) -> Any:
+        """Return the batches of a split."""
+        from workloads.mnist.data import dataset
+
+        return dataset(self.config.scale, split, batch_size, seed)
+
+    def synthetic_batch(self, batch_size: int, seed: int = 0) -> dict[str, np.ndarray]:
+        """Return normal inputs and uniform targets."""
+        draw = np.random.default_rng(seed)
+        size = self.config.model.get("image_size", 28)
+        return {
+            "inputs": draw.standard_normal((batch_size, size, size, 1), np.float32),
+            "targets": draw.integers(0, 10, batch_size, np.int32),
+        }

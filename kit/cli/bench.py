@@ -9,6 +9,8 @@ from typing import Any
 
 import click
 
+from kit.cli.views.terminal import libraries_silenced
+
 
 @click.command(epilog="Example: kit bench imagenet_resnet --scale full --batch-size 16 --synthetic")
 @click.argument("workload")
@@ -29,7 +31,8 @@ import click
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def bench(as_json: bool, **options: Any) -> None:
     """Measure milliseconds per step, compile time and memory of WORKLOAD here."""
-    report = _measure(**options)
+    with libraries_silenced():
+        report = _measure(**options)
     if as_json:
         click.echo(json.dumps(report, indent=2))
         return

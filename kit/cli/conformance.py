@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from kit.cli.views.terminal import libraries_silenced
+
 if TYPE_CHECKING:
     from kit.conformance.report import Check, ConformanceReport
 
@@ -39,7 +41,8 @@ def conformance() -> None:
 @click.pass_context
 def model(ctx: click.Context, /, files: tuple[Path, ...], **output: bool) -> None:
     """Compare outputs, losses, gradients and statistics of a workload's model with FILE."""
-    from kit.conformance.model import check_model
+    with libraries_silenced():
+        from kit.conformance.model import check_model
 
     _report(ctx, check_model, files, **output)
 
@@ -49,7 +52,7 @@ def model(ctx: click.Context, /, files: tuple[Path, ...], **output: bool) -> Non
 @click.option(
     "--submission",
     metavar="NAME",
-    help="Compare this submission, whatever the files are called.  [default: by the name of FILE]",
+    help="Compare this submission; without it, the one that FILE is named after.",
 )
 @_JSON
 @_VERBOSE
@@ -61,7 +64,8 @@ def algorithm(
 
     The fixed gradients are read from problem.npz beside FILE.
     """
-    from kit.conformance.algorithm import check_algorithm
+    with libraries_silenced():
+        from kit.conformance.algorithm import check_algorithm
 
     _report(ctx, lambda file: check_algorithm(file, submission), files, **output)
 
@@ -76,7 +80,8 @@ def _report(
 ) -> None:
     reports = []
     for file in files:
-        reports.append(check(file))
+        with libraries_silenced():
+            reports.append(check(file))
         if not as_json:
             _print(reports[-1], verbose=verbose)
     passed = all(report.passed for report in reports)

@@ -19,7 +19,11 @@ from kit.errors import DataError
 _BYTES_PER_MB = 1e6
 
 
-@click.group("data", short_help="Prepare, list and verify data sets.")
+@click.group(
+    "data",
+    short_help="Prepare, list and verify data sets.",
+    epilog="Example: kit data prepare mnist",
+)
 def data() -> None:
     """Prepare, list and verify data sets."""
 

@@ -21,6 +21,8 @@ def read_npz(path: Path) -> Arrays:
         InvalidFile: it is missing, damaged or not an archive of arrays.
     """
     try:
+        if path.is_file() and not zipfile.is_zipfile(path):
+            raise InvalidFile(f"{path}: not an .npz file, or cut off. Copy it again.")
         # Opened here, because NumPy leaves a file open that it cannot read.
         with path.open("rb") as file, np.load(file, allow_pickle=False) as content:
             return {name: content[name] for name in content.files}

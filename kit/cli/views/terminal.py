@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TextIO
 
+from kit.errors import KitError
+
 STDERR = 2
 TAIL_BYTES = 4000
 
@@ -23,7 +25,7 @@ def stream_for_view() -> TextIO:
 
 @contextmanager
 def libraries_silenced() -> Iterator[None]:
-    """Collect what is written to file descriptor 2; show its end if an exception comes out."""
+    """Collect what is written to file descriptor 2; show its end if a crash comes out."""
     if not _is_descriptor_2(sys.stderr):
         yield
         return
@@ -35,6 +37,9 @@ def libraries_silenced() -> Iterator[None]:
         try:
             yield
             failed = False
+        except KitError:  # its one line says all
+            failed = False
+            raise
         finally:
             sys.stderr.flush()
             os.dup2(original, STDERR)

@@ -24,7 +24,7 @@ _VERBOSE = click.option(
 )
 
 
-@click.group()
+@click.group(epilog="Example: kit conformance model tests/golden/models/imagenet_resnet.npz")
 def conformance() -> None:
     """Compare models and algorithms with golden files.
 

@@ -22,7 +22,7 @@ def read_npz(path: Path) -> Arrays:
     """
     try:
         if path.is_file() and not zipfile.is_zipfile(path):
-            raise InvalidFile(f"{path}: not an .npz file, or cut off. Copy it again.")
+            raise zipfile.BadZipFile("it is no archive, or cut off")
         # Opened here, because NumPy leaves a file open that it cannot read.
         with path.open("rb") as file, np.load(file, allow_pickle=False) as content:
             return {name: content[name] for name in content.files}

@@ -52,7 +52,11 @@ def connect(
         channel = listener.accept(_TICK_SECONDS)
         if channel is not None:
             listener.close()
-            channel.send(setup)
+            try:
+                channel.send(setup)
+            except ChannelClosed:
+                channel.close()
+                raise _death(trainer) from None
             return channel
         if not trainer.is_alive():
             raise _death(trainer)
@@ -94,10 +98,10 @@ class Session:
 
     def run(self) -> Verdict:
         """Let the trainer load the initial parameters, start the clock, see the trial through."""
-        self._channel.send(Initial())
+        self._send(Initial())
         self._await_ready()
         self._clock.switch("submission")
-        self._channel.send(Go())
+        self._send(Go())
         while True:
             message = self._await_message()
             if message is None:
@@ -146,6 +150,12 @@ class Session:
             if line is not None:
                 return parse_from_trainer(line)
             self._bench.progress("training", self._control.step())
+
+    def _send(self, message: Initial | Go | Resume) -> None:
+        try:
+            self._channel.send(message)
+        except ChannelClosed:
+            raise _death(self._trainer) from None
 
     def _receive(self, timeout_seconds: float) -> bytes | None:
         try:
@@ -224,7 +234,4 @@ class Session:
         )
         self._clock.switch("submission")
         self._trainer.tree.thaw()
-        try:
-            self._channel.send(answer)
-        except ChannelClosed:
-            raise _death(self._trainer) from None
+        self._send(answer)

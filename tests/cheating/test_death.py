@@ -58,3 +58,14 @@ def test_no_child_survives_the_trial(attack, level: str) -> None:
     while processes_with(b"survivor-of-the-test"):
         assert time.monotonic() < deadline
         time.sleep(0.05)
+
+
+def test_a_trainer_that_dies_before_it_is_ready_leaves_a_failed_record(
+    sandboxed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The training data is hidden, so that building fails off the clock."""
+    monkeypatch.setattr("kit.referee.trial.train_folder", lambda *_: Path("/nonexistent"))
+    outcome = sandboxed("honest")
+    assert outcome.record.state is TrialState.FAILED
+    assert outcome.record.submission_seconds == 0
+    assert "kit data prepare mnist" in outcome.record.failure.traceback

@@ -30,7 +30,7 @@ from kit.referee.trainer_process import TrainerProcess
 _TICK_SECONDS = 0.1
 _CONNECT_SECONDS = 120.0
 _SETUP_SECONDS = 600.0
-_MEMORY_CHECK_SECONDS = 0.5
+_MEMORY_CHECK_SECONDS = 1.0
 
 
 def connect(

@@ -118,7 +118,12 @@ class Program:
 
     def evaluation_weights(self) -> list[np.ndarray]:
         """Return parameters and model state to evaluate, on the host, the device synchronized."""
-        arrays: list[np.ndarray] = framework().to_host(self._eval_params())
+        if type(self.algorithm).eval_params is TrainingAlgorithm.eval_params:
+            value = self._carry.value()  # nothing to compute, so nothing to compile
+            weights = [*value["params"], *value["model_state"]]
+        else:
+            weights = self._eval_params()
+        arrays: list[np.ndarray] = framework().to_host(weights)
         return arrays
 
     def replace_state(self, change: Any) -> None:

@@ -126,6 +126,8 @@ def _python(exchange: str, submission: str) -> list[str]:
 def _sandbox(folders: TrainerFolders) -> list[str]:
     arguments = ["--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL"]
     arguments += ["--proc", "/proc", "--dev", "/dev"]
+    # First, because a later mount hides what lies below it: the project may itself be in /tmp.
+    arguments += ["--bind", str(folders.scratch), _SCRATCH]
     for path in (*_SYSTEM, *_CONFIGURATION):
         arguments += ["--ro-bind-try", path, path]
     for path in _HIDDEN_SYSTEM:
@@ -140,7 +142,6 @@ def _sandbox(folders: TrainerFolders) -> list[str]:
     if folders.training_data.exists():
         arguments += ["--ro-bind", str(folders.training_data), str(folders.training_data)]
     arguments += ["--ro-bind", str(folders.submission), _SUBMISSION]
-    arguments += ["--bind", str(folders.scratch), _SCRATCH]
     arguments += ["--bind", str(folders.exchange), _EXCHANGE]
     arguments += ["--remount-ro", "/", "--chdir", _SCRATCH]
     return arguments

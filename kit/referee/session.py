@@ -67,7 +67,11 @@ def _death(trainer: TrainerProcess) -> TrialError:
     status = trainer.exit_status()
     if status is None:
         return RuleViolation("The trainer closed its connection to the referee and ran on.")
-    return TrainerFailed(f"The trainer's process ended: {status}.")
+    lines = trainer.log_tail().split("\n")
+    said = next((line.strip() for line in reversed(lines) if line.strip()), "")
+    return TrainerFailed(
+        f"The trainer's process ended: {status}." + (f" It printed: {said[:200]}" if said else "")
+    )
 
 
 class Session:

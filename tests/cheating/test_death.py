@@ -64,7 +64,7 @@ def test_a_trainer_that_dies_before_it_is_ready_leaves_a_failed_record(
     sandboxed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The training data is hidden, so that building fails off the clock."""
-    monkeypatch.setattr("kit.referee.trial.train_folder", lambda *_: Path("/nonexistent"))
+    monkeypatch.setattr("kit.referee.conduct.train_folder", lambda *_: Path("/nonexistent"))
     outcome = sandboxed("honest")
     assert outcome.record.state is TrialState.FAILED
     assert outcome.record.submission_seconds == 0

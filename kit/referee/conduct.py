@@ -1,0 +1,187 @@
+"""One run of a trainer under the referee: what lies between the ledger's start and the record."""
+
+from __future__ import annotations
+
+import contextlib
+import traceback
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kit.data import train_folder
+from kit.errors import RuleViolation, TrainerFailed
+from kit.exchange import directory
+from kit.exchange.channel import Listener
+from kit.exchange.messages import Setup
+from kit.records.record import Evaluation, Failure, TrialState
+from kit.referee import isolation
+from kit.referee.clock import Clock
+from kit.referee.events import Observer
+from kit.referee.recording import Ending
+from kit.referee.signals import Signals
+from kit.referee.trainer_process import TrainerProcess
+from kit.referee.workspace import Workspace
+from kit.rules.plan import TrialPlan
+
+if TYPE_CHECKING:
+    from kit.referee.bench import Bench, Verdict
+
+
+class Conduct:
+    """Starts a trainer, builds the referee's bench, and sees one run through to its ending."""
+
+    def __init__(
+        self,
+        plan: TrialPlan,
+        clock: Clock,
+        observer: Observer,
+        signals: Signals,
+        memory_limit_bytes: int,
+    ) -> None:
+        self._plan = plan
+        self._clock = clock
+        self._observer = observer
+        self._signals = signals
+        self._memory_limit_bytes = memory_limit_bytes
+        self._evaluations: list[Evaluation] = []
+
+    def run(self, level: isolation.Isolation) -> Ending:
+        """Run the trainer in a process of its own. It is launched first, so that both import."""
+        plan = self._plan
+        data = train_folder(plan.workload, plan.ruleset.scale)
+        with Workspace(plan.submission.contents, data) as folders:
+            listener = Listener(folders.exchange / directory.SOCKET)
+            launch = isolation.launch(level, folders)
+            with contextlib.ExitStack() as stack:
+                stack.callback(listener.close)
+                trainer = TrainerProcess(launch)
+                stack.callback(trainer.end)
+                verdict = self._conduct(trainer, listener, folders)
+                self._clock.stop()
+                if verdict.failure is not None:
+                    verdict = replace(verdict, failure=_complete(verdict.failure, trainer))
+            return Ending(
+                verdict=verdict,
+                evaluations=tuple(self._evaluations),
+                log=trainer.log(),
+                peak_trainer_memory_bytes=trainer.tree.peak_resident_bytes,
+                trainer_environment=launch.environment,
+            )
+
+    def _conduct(
+        self, trainer: TrainerProcess, listener: Listener, folders: isolation.TrainerFolders
+    ) -> Verdict:
+        from kit.exchange.weights import WeightsInbox
+        from kit.referee.session import Session, connect
+
+        with self._verdicts() as ended, contextlib.ExitStack() as stack:
+            channel = connect(trainer, listener, self._setup(), self._signals.received)
+            stack.callback(channel.close)
+            bench = self._bench()
+            layout = bench.evaluator.layout
+            control = stack.enter_context(directory.RefereeControl(folders.exchange))
+            inbox = stack.enter_context(WeightsInbox(folders.exchange, layout, directory.WEIGHTS))
+            with WeightsInbox(folders.exchange, layout, directory.INITIAL) as initial:
+                initial.write(bench.evaluator.initial)
+            ended.verdict = Session(
+                bench,
+                trainer,
+                channel,
+                control,
+                inbox,
+                at_chosen_steps=bool(self._plan.evaluate_at_steps),
+            ).run()
+        return ended.verdict
+
+    def run_inline(self) -> Ending:
+        """Run referee and submission in this process, for a debugger."""
+        from kit.referee.evaluator import Interrupted
+        from kit.referee.inline import run_inline
+
+        with Workspace(self._plan.submission.contents, Path()) as folders:
+            with self._verdicts() as ended:
+                bench = self._bench()
+                try:
+                    ended.verdict = run_inline(self._plan, bench, folders.submission)
+                except (RuleViolation, Interrupted):
+                    raise
+                except Exception as error:  # submission code may raise anything
+                    raise TrainerFailed(traceback.format_exc()) from error
+            self._clock.stop()
+        return Ending(verdict=ended.verdict, evaluations=tuple(self._evaluations))
+
+    def _bench(self) -> Bench:
+        """Build the workload, its initial parameters and the compiled evaluation."""
+        from kit.backend import framework
+        from kit.referee.bench import Bench
+        from kit.referee.evaluator import Evaluator
+        from kit.referee.judge import Judge
+        from kit.registry import load_workload
+
+        plan = self._plan
+        framework().configure()
+        workload = load_workload(plan.workload, plan.ruleset.scale, plan.variant)
+        evaluator = Evaluator(workload, plan.seeds.initialization)
+        evaluator.prepare()
+        judge = Judge(plan.rules, plan.ruleset, self._clock)
+        self._evaluations = judge.evaluations
+        return Bench(
+            clock=self._clock,
+            judge=judge,
+            evaluator=evaluator,
+            observer=self._observer,
+            interrupted=self._signals.received,
+            memory_limit_bytes=self._memory_limit_bytes,
+        )
+
+    def _setup(self) -> Setup:
+        plan = self._plan
+        return Setup(
+            workload=plan.workload,
+            scale=plan.ruleset.scale,
+            variant=plan.variant,
+            batch_size=plan.batch_size,
+            step_hint=plan.rules.step_hint,
+            hyperparameters=dict(plan.hyperparameters),
+            data_seed=plan.seeds.data,
+            algorithm_seed=plan.seeds.algorithm,
+            max_submission_seconds=plan.rules.max_runtime_seconds,
+            target=plan.rules.target.validation,
+            higher_is_better=plan.rules.target.higher_is_better,
+            evaluate_at_steps=list(plan.evaluate_at_steps),
+        )
+
+    @contextlib.contextmanager
+    def _verdicts(self) -> Iterator[_Ended]:
+        """Turn what ends a trial early into its verdict."""
+        from kit.referee.bench import Verdict
+        from kit.referee.evaluator import Interrupted
+
+        ended = _Ended()
+        try:
+            yield ended
+        except RuleViolation as error:
+            ended.verdict = Verdict(TrialState.RULE_VIOLATION, str(error), failure=Failure())
+        except TrainerFailed as error:
+            ended.verdict = Verdict(
+                TrialState.FAILED, _last_line(str(error)), failure=Failure(traceback=str(error))
+            )
+        except Interrupted as error:
+            ended.verdict = Verdict(TrialState.INTERRUPTED, f"The run was ended by {error}.")
+
+
+class _Ended:
+    verdict: Verdict
+
+
+def _last_line(text: str) -> str:
+    lines = [line for line in text.splitlines() if line.strip()]
+    return lines[-1].strip() if lines else "The trainer failed without a message."
+
+
+def _complete(failure: Failure, trainer: TrainerProcess) -> Failure:
+    """Add exit status and log tail to a failure; kills the trainer if it still runs."""
+    status = trainer.exit_status(timeout_seconds=0.5) or "killed by the referee"
+    trainer.end()  # the log is complete when the last process that writes to it is gone
+    return failure.model_copy(update={"exit_status": status, "log_tail": trainer.log_tail()})

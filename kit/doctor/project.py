@@ -17,8 +17,8 @@ from kit.data import DataStatus, status
 from kit.doctor.finding import Finding, ok, warning
 from kit.errors import KitError
 from kit.records.signing import DEVELOPMENT, keys_folder
+from kit.referee.workspace import PREFIX
 
-PREFIX = "stopwatch-"  # of the temporary folders of a trial
 YOUNG_SECONDS = 60.0
 _TRAINER = ("-m", "kit.trainer")
 _MINI = "mini"

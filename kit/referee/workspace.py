@@ -26,6 +26,8 @@ class Workspace:
 
     def __enter__(self) -> TrainerFolders:
         memory = _MEMORY_BACKED if os.access(_MEMORY_BACKED, os.W_OK) else None
+        for parent in {memory, None}:
+            _remove_leftovers(Path(parent or tempfile.gettempdir()))
         try:
             exchange, disk = self._folder(memory), self._folder(None)
             folders = TrainerFolders(
@@ -57,10 +59,18 @@ class Workspace:
         self._remove()
 
     def _folder(self, parent: Path | None) -> Path:
-        folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))
+        folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir=parent))
         self._roots.append(folder)
         return folder
 
     def _remove(self) -> None:
         for root in self._roots:
             shutil.rmtree(root, ignore_errors=True)
+
+
+def _remove_leftovers(parent: Path) -> None:
+    """Remove the folders of referees that were killed and so could not do it."""
+    for folder in parent.glob(f"{PREFIX}*-*"):
+        pid = folder.name.removeprefix(PREFIX).split("-")[0]
+        if pid.isdigit() and not Path(f"/proc/{pid}").exists():
+            shutil.rmtree(folder, ignore_errors=True)

@@ -54,7 +54,7 @@ def _about_parameters(evaluations: tuple[Evaluation, ...]) -> list[str]:
             f"Parameters became NaN or infinite by step {broken.step:,}: lower the learning rate,"
             " clip gradients, or look for a division by zero."
         )
-    if evaluations[-1].distance_from_initial == 0:
+    if evaluations[-1].step > 1 and evaluations[-1].distance_from_initial == 0:
         found.append("The evaluated parameters are still the initial ones: does the update apply?")
     return found
 

@@ -5,7 +5,6 @@ Another backend is another module with the same names.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -163,8 +162,3 @@ def peak_device_memory_bytes() -> int | None:
     if device_kind() == "cpu":
         return None
     return int(tf.config.experimental.get_memory_info("GPU:0")["peak"])
-
-
-def recorded_environment() -> dict[str, str]:
-    """Return the environment variables that change results and are therefore recorded."""
-    return {k: v for k, v in sorted(os.environ.items()) if k.startswith(("TF_", "XLA_", "OMP_"))}

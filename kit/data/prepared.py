@@ -146,6 +146,16 @@ def verify(workload: str, scale: str) -> None:
         raise DataError(damaged_message(workload, scale, "; ".join(found)))
 
 
+def manifest_digests(workload: str, scale: str) -> dict[str, str]:
+    """Return the sha256 of both manifests, which fix every byte of the data, by part."""
+    folder = scale_folder(workload, scale)
+    return {
+        part: hashlib.sha256((folder / part / MANIFEST).read_bytes()).hexdigest()
+        for part in PARTS
+        if (folder / part / MANIFEST).is_file()
+    }
+
+
 def damaged_message(workload: str, scale: str, problem: str) -> str:
     """Return the one-line message for damaged data, with the fix."""
     return (

@@ -8,7 +8,7 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +17,21 @@ import psutil
 from kit import __version__, paths
 
 
-def describe(isolation: str, trainer_environment: Mapping[str, str]) -> dict[str, Any]:
-    """Return the description of this machine and installation."""
+def describe(
+    isolation: str,
+    trainer_environment: Mapping[str, str],
+    *,
+    data_digests: Mapping[str, str],
+    ignored_variables: Sequence[str],
+) -> dict[str, Any]:
+    """Return the description of this machine, installation and data."""
     return {
         "kit_version": __version__,
         "source": source_revision(),
         "lock_sha256": lock_digests(),
         "image_digest": os.environ.get("STOPWATCH_IMAGE_DIGEST"),
+        "data_manifest_sha256": dict(data_digests),
+        "ignored_variables": list(ignored_variables),
         "isolation": isolation,
         "trainer_environment": dict(sorted(trainer_environment.items())),
         "python": sys.version.split()[0],
@@ -35,6 +43,22 @@ def describe(isolation: str, trainer_environment: Mapping[str, str]) -> dict[str
         "gpus": gpus(),
         "load_average": list(os.getloadavg()),
     }
+
+
+def ignore_framework_settings() -> list[str]:
+    """Remove variables that change what the framework computes; return their names.
+
+    The trainer inherits nothing anyway; this keeps them from the referee's evaluation. It must come
+    before the framework is imported.
+    """
+    names = sorted(
+        name
+        for name in os.environ
+        if name.startswith(("XLA_", "TF_")) and not name.startswith("TF_CPP_")
+    )
+    for name in names:
+        del os.environ[name]
+    return names
 
 
 def source_revision() -> dict[str, Any]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import psutil
 
+from kit.data.prepared import manifest_digests, prepared_bytes, verify
 from kit.errors import KitError
 from kit.records.files import write_record
 from kit.records.ledger import LEDGER, Ledger, utc_now
@@ -24,6 +25,7 @@ from kit.referee.recording import trial_record
 from kit.referee.signals import Signals
 from kit.rules.plan import TrialPlan
 
+_CHECKED_BYTES = 1 << 30  # read in full before each trial
 _RESERVED_MEMORY_BYTES = 2 << 30  # left to the referee and the system
 
 
@@ -48,6 +50,8 @@ def run_trial(
     """
     chosen, remark = isolating.choose("process" if inline else isolation)
     level: IsolationLevel = "inline" if inline else chosen
+    digests = _check_data(plan)
+    ignored = environment.ignore_framework_settings()
     key = load_or_create_key(config)
     ledger = Ledger(results / LEDGER)
     for earlier in _folders(plan, results):
@@ -71,7 +75,12 @@ def run_trial(
                 folder,
                 record=record,
                 evaluations=ending.evaluations,
-                environment=environment.describe(level, ending.trainer_environment),
+                environment=environment.describe(
+                    level,
+                    ending.trainer_environment,
+                    data_digests=digests,
+                    ignored_variables=ignored,
+                ),
                 log=ending.log,
                 source=plan.submission.contents,
                 key=key,
@@ -93,6 +102,18 @@ def run_trial(
     )
     observer.finished(outcome)
     return outcome
+
+
+def _check_data(plan: TrialPlan) -> dict[str, str]:
+    """Check what will be trained and evaluated on; return what fixes every byte of it.
+
+    Raises:
+        DataError: it is missing or altered. Large data is checked by size, small by content.
+    """
+    where = (plan.workload, plan.ruleset.scale)
+    if prepared_bytes(*where) <= _CHECKED_BYTES:
+        verify(*where)
+    return manifest_digests(*where)
 
 
 def _attempt(plan: TrialPlan, ledger: Ledger, *, inline: bool) -> tuple[int, TrialPlan]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,7 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from kit.errors import TrialError
+from kit.data import evaluation_folder
+from kit.errors import DataError, TrialError
+from kit.paths import data_root
 from kit.records.chain import verify_chain
 from kit.records.files import read_record
 from kit.records.ledger import LEDGER, Ledger
@@ -61,13 +64,30 @@ def test_a_reached_target_ends_the_trial_at_that_evaluation(attack) -> None:
 
 
 def test_the_trainers_environment_is_an_allow_list(attack, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("XLA_FLAGS", "TF_ENABLE_ONEDNN_OPTS", "LD_PRELOAD_CANARY"):
+    settings = ["TF_ENABLE_ONEDNN_OPTS", "XLA_FLAGS"]
+    for name in (*settings, "LD_PRELOAD_CANARY"):
         monkeypatch.setenv(name, "0")
     outcome = attack("honest")
     recorded = json.loads((outcome.folder / "environment.json").read_text())
     assert recorded["trainer_environment"].keys() == isolation.environment("x").keys()
+    assert set(settings) <= set(recorded["ignored_variables"])
     assert recorded["isolation"] == outcome.record.isolation
     assert recorded["lock_sha256"]["cpu.lock"]
+    assert recorded["data_manifest_sha256"].keys() == {"train", "evaluation"}
+
+
+def test_altered_evaluation_data_is_refused_before_anything_is_entered(
+    attack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(data_root() / "mnist", tmp_path / "data" / "mnist")
+    monkeypatch.setenv("STOPWATCH_DATA", str(tmp_path / "data"))
+    labels = next((evaluation_folder("mnist", "mini") / "validation").glob("*.npy"))
+    content = bytearray(labels.read_bytes())
+    content[-1] ^= 1
+    labels.write_bytes(content)
+    with pytest.raises(DataError, match=r"has been altered. Run: .*kit data prepare mnist"):
+        attack("honest")
+    assert not (tmp_path / "results" / LEDGER).exists()
 
 
 @pytest.mark.parametrize("inline", [False, True])

@@ -18,20 +18,32 @@ Tensor = Any
 Tree = Any
 
 
-def configure(*, deterministic: bool = True) -> None:
-    """Prepare the process: deterministic kernels, GPU memory that grows with need.
+def configure(
+    *, deterministic: bool = True, device: str | None = None, gpu_memory_bytes: int | None = None
+) -> None:
+    """Prepare the process; called before anything is built.
 
-    Called before anything is built. Determinism makes two runs with one seed equal bit for bit.
+    Args:
+        deterministic: use deterministic kernels, so that runs with one seed are equal bit for bit.
+        device: "cpu" hides the GPUs from this process; otherwise they are used where there are any.
+        gpu_memory_bytes: what this process may take of each GPU; None takes more as it needs more.
     """
     if deterministic:
         tf.config.experimental.enable_op_determinism()
+    if device == "cpu":
+        tf.config.set_visible_devices([], "GPU")
+        return
     for gpu in tf.config.list_physical_devices("GPU"):
-        tf.config.experimental.set_memory_growth(gpu, True)
+        if gpu_memory_bytes is None:
+            tf.config.experimental.set_memory_growth(gpu, True)
+        else:
+            limit = tf.config.LogicalDeviceConfiguration(memory_limit=gpu_memory_bytes >> 20)
+            tf.config.set_logical_device_configuration(gpu, [limit])
 
 
 def device_kind() -> str:
-    """Return "gpu" where TensorFlow sees one, else "cpu"."""
-    return "gpu" if tf.config.list_physical_devices("GPU") else "cpu"
+    """Return "gpu" where this process uses one, else "cpu"."""
+    return "gpu" if tf.config.get_visible_devices("GPU") else "cpu"
 
 
 def versions() -> dict[str, str]:

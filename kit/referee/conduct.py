@@ -7,7 +7,7 @@ import traceback
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kit.data import train_folder
 from kit.errors import RuleViolation, TrainerFailed
@@ -17,6 +17,7 @@ from kit.exchange.messages import Setup
 from kit.records.record import Evaluation, Failure, TrialState
 from kit.referee import isolation
 from kit.referee.clock import Clock
+from kit.referee.environment import gpus
 from kit.referee.events import Observer
 from kit.referee.recording import Ending
 from kit.referee.signals import Signals
@@ -120,7 +121,7 @@ class Conduct:
         from kit.registry import load_workload
 
         plan = self._plan
-        framework().configure()
+        framework().configure(**self._evaluation_device())
         workload = load_workload(plan.workload, plan.ruleset.scale, plan.variant)
         evaluator = Evaluator(workload, plan.seeds.initialization)
         evaluator.prepare()
@@ -134,6 +135,14 @@ class Conduct:
             interrupted=self._signals.received,
             memory_limit_bytes=self._memory_limit_bytes,
         )
+
+    def _evaluation_device(self) -> dict[str, Any]:
+        """Return where the ruleset has the referee evaluate, and how much memory it may take."""
+        where = self._plan.ruleset.evaluation
+        memory = [gpu["memory_bytes"] for gpu in gpus()]
+        if where.device == "cpu" or not memory:
+            return {"device": "cpu"}
+        return {"device": "gpu", "gpu_memory_bytes": int(where.memory_share * min(memory))}
 
     def _setup(self) -> Setup:
         plan = self._plan

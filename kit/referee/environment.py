@@ -101,8 +101,8 @@ def cpu_model() -> str:
     return platform.processor() or platform.machine()
 
 
-def gpus() -> list[dict[str, str]]:
-    """Return name and driver of every NVIDIA GPU; empty without one."""
+def gpus() -> list[dict[str, Any]]:
+    """Return name, driver and memory of every NVIDIA GPU; empty without one."""
     import pynvml
 
     try:
@@ -111,4 +111,11 @@ def gpus() -> list[dict[str, str]]:
         return []
     driver = str(pynvml.nvmlSystemGetDriverVersion())
     handles = map(pynvml.nvmlDeviceGetHandleByIndex, range(pynvml.nvmlDeviceGetCount()))
-    return [{"name": str(pynvml.nvmlDeviceGetName(h)), "driver": driver} for h in handles]
+    return [
+        {
+            "name": str(pynvml.nvmlDeviceGetName(handle)),
+            "driver": driver,
+            "memory_bytes": int(pynvml.nvmlDeviceGetMemoryInfo(handle).total),
+        }
+        for handle in handles
+    ]

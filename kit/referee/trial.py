@@ -122,6 +122,8 @@ def _attempt(plan: TrialPlan, ledger: Ledger, *, inline: bool) -> tuple[int, Tri
     earlier = [a for a in ledger.attempts() if a.identification.slot == slot]
     number = len(earlier) + 1
     reasons = list(plan.unofficial_reasons)
+    if plan.ruleset.evaluation.device == "gpu" and not environment.gpus():
+        reasons.append("the ruleset evaluates on a GPU, and this machine has none")
     if inline:
         reasons.append("--inline runs referee and submission in one process")
     if any(a.state not in (None, TrialState.INTERRUPTED) for a in earlier):

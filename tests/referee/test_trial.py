@@ -24,6 +24,7 @@ from kit.records.ledger import LEDGER, Ledger
 from kit.records.record import TrialState
 from kit.records.verify import verify_record
 from kit.referee import isolation
+from kit.referee.environment import gpus
 from kit.rules.plan import TrialPlan
 from kit.rules.seeds import TrialSeeds
 
@@ -74,6 +75,18 @@ def test_the_trainers_environment_is_an_allow_list(attack, monkeypatch: pytest.M
     assert recorded["isolation"] == outcome.record.isolation
     assert recorded["lock_sha256"]["cpu.lock"]
     assert recorded["data_manifest_sha256"].keys() == {"train", "evaluation"}
+
+
+def test_a_ruleset_for_a_gpu_is_not_official_without_one(attack) -> None:
+    def on_gpu(plan: TrialPlan) -> TrialPlan:
+        device = plan.ruleset.evaluation.model_copy(update={"device": "gpu"})
+        return replace(plan, ruleset=plan.ruleset.model_copy(update={"evaluation": device}))
+
+    if gpus():
+        pytest.skip("this machine has a GPU")
+    record = attack("honest", change=on_gpu).record
+    assert record.state is TrialState.COMPLETED_WITHOUT_TARGET
+    assert any("evaluates on a GPU" in reason for reason in record.unofficial_reasons)
 
 
 def test_altered_evaluation_data_is_refused_before_anything_is_entered(

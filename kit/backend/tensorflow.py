@@ -132,7 +132,8 @@ class Carry:
     """
 
     def __init__(self, value: Tree) -> None:
-        self._structure = value
+        # Structure without leaves: the tensors themselves would stay in memory as a second copy.
+        self._structure = keras.tree.map_structure(lambda leaf: 0, value)
         self._variables = [tf.Variable(leaf, trainable=False) for leaf in keras.tree.flatten(value)]
 
     def value(self) -> Tree:

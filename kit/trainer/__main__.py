@@ -45,7 +45,7 @@ def _train(channel: Channel, exchange: Path, submission: Path) -> None:
     program = assemble(
         model,
         submission,
-        [initial[spec.name] for spec in layout.specs],
+        [initial.pop(spec.name) for spec in layout.specs],  # no copy stays on the host
         hyperparameters=setup.hyperparameters,
         step_hint=setup.step_hint,
         batch_size=setup.batch_size,

@@ -113,6 +113,6 @@ def run_inline(plan: TrialPlan, bench: Bench, submission: Path) -> Verdict:
         batch_size=plan.batch_size,
         seed=plan.seeds.algorithm,
     )
-    Loop(program, queue, port).run()
+    Loop(program, queue, port).run(max(plan.evaluate_at_steps, default=None))
     assert port.verdict is not None
     return port.verdict

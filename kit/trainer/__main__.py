@@ -51,7 +51,7 @@ def _train(channel: Channel, exchange: Path, submission: Path) -> None:
         batch_size=setup.batch_size,
         seed=setup.algorithm_seed,
     )
-    Loop(program, queue, port).run()
+    Loop(program, queue, port).run(max(setup.evaluate_at_steps, default=None))
 
 
 def main() -> None:

@@ -43,7 +43,7 @@ class Loop:
         self.steps = 0
 
     def run(self, max_steps: int | None = None) -> None:
-        """Train. `max_steps` bounds a benchmark or a quick check."""
+        """Train; with `max_steps`, at most so many steps."""
         tickets: collections.deque[Any] = collections.deque()
         for batch in self._algorithm.batches(self._queue, self._feedback):
             feedback, ticket = self._program.step(batch, self.steps)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -21,6 +23,7 @@ from kit.referee import isolation as isolating
 from kit.referee.clock import Clock
 from kit.referee.conduct import Conduct
 from kit.referee.events import Observer, Outcome
+from kit.referee.exclusive import only_run_of
 from kit.referee.recording import trial_record
 from kit.referee.signals import Signals
 from kit.rules.plan import TrialPlan
@@ -50,48 +53,41 @@ def run_trial(
     """
     chosen, remark = isolating.choose("process" if inline else isolation)
     level: IsolationLevel = "inline" if inline else chosen
-    digests = _check_data(plan)
-    ignored = environment.ignore_framework_settings()
-    key = load_or_create_key(config)
-    ledger = Ledger(results / LEDGER)
-    for earlier in _folders(plan, results):
-        enter_missing_end(earlier, ledger, key)
-    attempt, plan = _attempt(plan, ledger, inline=inline)
-    who = _identify(plan, attempt, level)
-    folder = _folder(plan, results, attempt)
-    observer.started(plan, isolation=level, attempt=attempt, folder=folder)
-    if remark and not inline:
-        observer.note(remark)
-    head = _enter_start(ledger, who, plan, key)
-    started_at, clock = utc_now(), Clock()
-    limit = memory_limit_bytes or psutil.virtual_memory().total - _RESERVED_MEMORY_BYTES
-    with Signals() as signals:
-        try:
-            conduct = Conduct(plan, clock, observer, signals, limit)
-            ending = conduct.run_inline() if inline else conduct.run(chosen)
-            ending = replace(ending, started_at=started_at, ended_at=utc_now(), isolation=level)
-            record = trial_record(plan, ending, clock, attempt=attempt)
-            written = write_record(
-                folder,
-                record=record,
-                evaluations=ending.evaluations,
-                environment=environment.describe(
-                    level,
-                    ending.trainer_environment,
-                    data_digests=digests,
-                    ignored_variables=ignored,
-                ),
-                log=ending.log,
-                source=plan.submission.contents,
-                key=key,
-                ledger_head=head,
-            )
-        except BaseException:
-            # Nothing the submission did: it may be repeated. The first error is the one to report.
-            with contextlib.suppress(KitError):
-                ledger.end(who, TrialState.INTERRUPTED, None, key)
-            raise
-        ledger.end(who, record.state, written.envelope_sha256, key)
+    describe = partial(
+        environment.describe,
+        level,
+        data_digests=_check_data(plan),
+        ignored_variables=environment.ignore_framework_settings(),
+    )
+    with only_run_of(plan, results):
+        key, ledger = load_or_create_key(config), Ledger(results / LEDGER)
+        for earlier in _folders(plan, results):
+            enter_missing_end(earlier, ledger, key)
+        attempt, plan = _attempt(plan, ledger, inline=inline)
+        who, folder = _identify(plan, attempt, level), _folder(plan, results, attempt)
+        observer.started(plan, isolation=level, attempt=attempt, folder=folder)
+        if remark and not inline:
+            observer.note(remark)
+        head = _enter_start(ledger, who, plan, key)
+        limit = memory_limit_bytes or psutil.virtual_memory().total - _RESERVED_MEMORY_BYTES
+        with Signals() as signals:
+            with _interrupted_on_error(ledger, who, key):
+                started_at, clock = utc_now(), Clock()
+                conduct = Conduct(plan, clock, observer, signals, limit)
+                ending = conduct.run_inline() if inline else conduct.run(chosen)
+                ending = replace(ending, started_at=started_at, ended_at=utc_now(), isolation=level)
+                record = trial_record(plan, ending, clock, attempt=attempt)
+                written = write_record(
+                    folder,
+                    record=record,
+                    evaluations=ending.evaluations,
+                    environment=describe(ending.trainer_environment),
+                    log=ending.log,
+                    source=plan.submission.contents,
+                    key=key,
+                    ledger_head=head,
+                )
+            ledger.end(who, record.state, written.envelope_sha256, key)
     outcome = Outcome(
         record=record,
         evaluations=ending.evaluations,
@@ -102,6 +98,17 @@ def run_trial(
     )
     observer.finished(outcome)
     return outcome
+
+
+@contextlib.contextmanager
+def _interrupted_on_error(ledger: Ledger, who: Identification, key: SigningKey) -> Iterator[None]:
+    """Enter an end without a record when the referee itself fails: the trial may be repeated."""
+    try:
+        yield
+    except BaseException:
+        with contextlib.suppress(KitError):  # the first error is the one to report
+            ledger.end(who, TrialState.INTERRUPTED, None, key)
+        raise
 
 
 def _check_data(plan: TrialPlan) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -25,6 +26,7 @@ from kit.records.record import TrialState
 from kit.records.verify import verify_record
 from kit.referee import isolation
 from kit.referee.environment import gpus
+from kit.referee.exclusive import only_run_of
 from kit.rules.plan import TrialPlan
 from kit.rules.seeds import TrialSeeds
 
@@ -87,6 +89,17 @@ def test_a_ruleset_for_a_gpu_is_not_official_without_one(attack) -> None:
     record = attack("honest", change=on_gpu).record
     assert record.state is TrialState.COMPLETED_WITHOUT_TARGET
     assert any("evaluates on a GPU" in reason for reason in record.unofficial_reasons)
+
+
+def test_a_trial_runs_once_at_a_time(attack) -> None:
+    def while_running(plan: TrialPlan) -> TrialPlan:
+        stack.enter_context(only_run_of(plan, Path(plan.submission.folder).parents[1] / "results"))
+        return plan
+
+    with contextlib.ExitStack() as stack:
+        message = "Trial 1 of study 1, honest on mnist, is already running"
+        with pytest.raises(TrialError, match=message):
+            attack("honest", change=while_running)
 
 
 def test_altered_evaluation_data_is_refused_before_anything_is_entered(

@@ -80,11 +80,6 @@ def vectorized_map(function: Callable[[Tree], Tree], elements: Tree) -> Tree:
     return tf.vectorized_map(function, elements, fallback_to_while_loop=True)
 
 
-def stop_gradient(x: Tensor) -> Tensor:
-    """Return `x` as a constant for differentiation."""
-    return tf.stop_gradient(x)
-
-
 def normalize_with_batch_statistics(
     x: Tensor, scale: Tensor, bias: Tensor, epsilon: float
 ) -> tuple[Tensor, Tensor, Tensor]:

@@ -127,13 +127,6 @@ class Submission:
         """Return the digest of all paths and contents, as records state it."""
         return digest_files(self.contents)
 
-    def write_to(self, folder: Path) -> None:
-        """Write the files below `folder`, byte for byte what `sha256` covers."""
-        for name, content in self.contents.items():
-            path = folder / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(content)
-
     def tuning_for(self, ruleset: str) -> SubmissionTuning:
         """Return the tuning declared for a ruleset, or the default one.
 

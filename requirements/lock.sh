@@ -18,4 +18,5 @@ compile() { # NAME [OPTION…]
 compile cpu # first: the others are constrained by it
 compile gpu
 compile dev
+compile upload
 if [ -f data.in ]; then compile data --no-deps; fi # archives to read, never installed

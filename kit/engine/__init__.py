@@ -1,0 +1,1 @@
+"""Trials in containers: the engine, its images, and one run of the compose file."""

@@ -23,7 +23,7 @@ def results_root() -> Path:
 
 
 def config_root() -> Path:
-    """Return the private folder of keys and secrets, outside the repository.
+    """Return the private folder of keys, outside the repository.
 
     `STOPWATCH_CONFIG` overrides it; otherwise `$XDG_CONFIG_HOME/stopwatch`.
     """

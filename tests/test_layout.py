@@ -28,7 +28,8 @@ ALLOWED = {  # package of kit -> packages that it may import besides itself
     "trainer": SHARED | {"contracts", "backend", "exchange"},
     "referee": SHARED | {"contracts", "backend", "data", "exchange", "records", "rules", "trainer"},
     "conformance": SHARED | {"contracts", "backend", "data", "rules", "trainer"},
-    "doctor": SHARED | {"data", "records", "referee", "rules"},
+    "engine": SHARED | {"data", "records", "referee", "rules"},
+    "doctor": SHARED | {"data", "engine", "records", "referee", "rules"},
 }
 ALLOWED_FRAMEWORKS = {  # package of kit -> frameworks that it may import
     "contracts": {"keras"},
@@ -45,6 +46,7 @@ LIGHT = (
     "kit.scoring",
     "kit.data",
     "kit.doctor",
+    "kit.engine",
     "kit.cli",
 )
 

@@ -88,11 +88,28 @@ class Ledger:
         with disk_errors(self.path):
             self.path.parent.mkdir(parents=True, exist_ok=True)
         with self._locked(), self._opened() as descriptor:
-            last = self._cut_to_last_entry(descriptor)
-            if last is None:
-                genesis = {"ledger": secrets.token_hex(16)}
-                last = self._write(descriptor, self._signed("genesis", genesis, key, None))
+            last = self._cut_to_last_entry(descriptor) or self._begin(descriptor, key)
             return self._write(descriptor, self._signed(kind, body, key, last))
+
+    def identity(self, key: SigningKey) -> str:
+        """Return the ledger's random name, from its genesis entry; a new ledger is begun.
+
+        Raises:
+            TrialError: a new ledger cannot be written.
+            VerificationError: a line is not an entry.
+        """
+        if self.head() == GENESIS:
+            with disk_errors(self.path):
+                self.path.parent.mkdir(parents=True, exist_ok=True)
+            with self._locked(), self._opened() as descriptor:
+                if self._cut_to_last_entry(descriptor) is None:
+                    self._begin(descriptor, key)
+        with self.path.open("rb") as file:
+            return str(self._parse(file.readline(), "line 1").body.get("ledger", ""))
+
+    def _begin(self, descriptor: int, key: SigningKey) -> Entry:
+        genesis = {"ledger": secrets.token_hex(16)}
+        return self._write(descriptor, self._signed("genesis", genesis, key, None))
 
     def start(self, attempt: Identification, key: SigningKey) -> Entry:
         """Enter that an attempt starts."""

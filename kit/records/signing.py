@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import re
 import secrets
@@ -83,6 +84,14 @@ class SigningKey:
     def sign(self, data: bytes) -> bytes:
         """Return the signature of `data`, 64 bytes."""
         return bytes.fromhex(self.signer.sign(data).signature)
+
+    def derive_secret(self, purpose: str) -> bytes:
+        """Return 32 bytes that only the holder of this key can make, the same for a `purpose`.
+
+        An Ed25519 signature is deterministic (RFC 8032, 5.1.6) and cannot be guessed; this one is
+        of a text that is never signed for publication, and is itself never shown.
+        """
+        return hashlib.sha256(self.sign(f"stopwatch secret|{purpose}".encode())).digest()
 
 
 def keys_folder(config: Path) -> Path:

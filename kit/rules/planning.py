@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from kit.errors import UsageError
-from kit.rules import secret_store
+from kit.records.ledger import LEDGER, Ledger
+from kit.records.signing import load_or_create_key
 from kit.rules.availability import workload_rules
 from kit.rules.plan import TrialPlan
 from kit.rules.ruleset import Ruleset, load_ruleset
@@ -34,8 +35,8 @@ def plan_trial(
 ) -> TrialPlan:
     """Plan one trial: rules with overrides, hyperparameters, batch size, seeds.
 
-    The first plan for a submission, a ruleset and a `results` folder makes their secret below
-    `config`; a `seed` given by hand stands for one, and the result is never official.
+    All seeds derive from the signing key below `config` and the ledger below `results`; both are
+    made where there is none. A `seed` given by hand stands for them; that is never official.
 
     Raises:
         UsageError: anything that the user has to change, in one line.
@@ -120,13 +121,9 @@ def _run_secret(
 ) -> RunSecret:
     if seed is not None:
         return RunSecret.by_hand(seed)
-    path = secret_store.secret_path(
-        config,
-        ledger=str(results.resolve()),
-        ruleset=ruleset.name,
-        submission=submission.name,
-    )
-    return secret_store.load_or_create(path)
+    key = load_or_create_key(config)
+    ledger = Ledger(results / LEDGER).identity(key)
+    return RunSecret.of(key, ledger=ledger, ruleset=ruleset.name, submission=submission.name)
 
 
 def _hyperparameters(

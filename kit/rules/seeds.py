@@ -1,6 +1,7 @@
 """Every seed of a trial derives from one secret, so that a reviewer can recompute them.
 
-    run secret     32 random bytes, made once per results ledger, ruleset and submission
+    run secret     derived from the signing key for a ledger, ruleset and submission: whoever has
+                   the key can go on with a study, and there is no other secret to keep
     study secret   HMAC-SHA256(run secret,   "study|<i>")
     trial secret   HMAC-SHA256(study secret, "trial|<workload label>|<j>")
     a seed         HMAC-SHA256(trial secret, "<purpose>"), first 8 bytes, modulo 2**31 - 1
@@ -15,8 +16,11 @@ from __future__ import annotations
 import hashlib
 import hmac
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-SECRET_BYTES = 32
+if TYPE_CHECKING:
+    from kit.records.signing import SigningKey
+
 _SEED_LIMIT = 2**31 - 1
 
 
@@ -86,6 +90,11 @@ class RunSecret:
     def by_hand(cls, seed: int) -> RunSecret:
         """Return the secret that stands for a seed given by hand."""
         return cls(hashlib.sha256(f"seed|{seed}".encode()).digest())
+
+    @classmethod
+    def of(cls, key: SigningKey, *, ledger: str, ruleset: str, submission: str) -> RunSecret:
+        """Return the secret that only the holder of `key` can know; `ledger` is its random name."""
+        return cls(key.derive_secret(f"run|{ledger}|{ruleset}|{submission}"))
 
     @property
     def shuffle_seed(self) -> int:

@@ -113,7 +113,7 @@ def test_altered_evaluation_data_is_refused_before_anything_is_entered(
     labels.write_bytes(content)
     with pytest.raises(DataError, match=r"has been altered. Run: .*kit data prepare mnist"):
         attack("honest")
-    assert not (tmp_path / "results" / LEDGER).exists()
+    assert Ledger(tmp_path / "results" / LEDGER).attempts() == []
 
 
 @pytest.mark.parametrize("inline", [False, True])

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,8 @@ from typing import Any
 import pytest
 
 from kit.errors import InvalidFile, InvalidSubmission, NotAvailable, UnknownName, UsageError
+from kit.records.ledger import LEDGER, Ledger
+from kit.records.signing import load_or_create_key
 from kit.rules.plan import TrialPlan
 from kit.rules.planning import plan_trial
 from kit.rules.ruleset import load_ruleset
@@ -64,13 +67,21 @@ def test_a_repeated_attempt_has_the_same_point_and_seeds(plan: Plan, add_submiss
     assert plan(study=2, trial=3) == plan(study=2, trial=3)
 
 
-def test_seeds_derive_from_the_secret_in_the_config_folder(
+def run_secret(project: Path) -> RunSecret:
+    """Return the secret as the holder of the key recomputes it."""
+    key = load_or_create_key(project / "config")
+    (genesis,) = Ledger(project / "results" / LEDGER).entries()
+    name = genesis.body["ledger"]
+    purpose = f"stopwatch secret|run|{name}|tiny|tuned".encode()
+    return RunSecret(hashlib.sha256(key.sign(purpose)).digest())
+
+
+def test_seeds_derive_from_the_key_and_the_ledger(
     plan: Plan, add_submission: Add, project: Path
 ) -> None:
     add_submission()
     made = plan(study=2, trial=3)
-    (file,) = (path for path in (project / "config").rglob("*") if path.is_file())
-    study = RunSecret(bytes.fromhex(file.read_text())).study(2)
+    study = run_secret(project).study(2)
 
     assert made.seeds == study.trial("digits", 3)
     assert made.study_commitment == study.commitment
@@ -85,8 +96,7 @@ def test_the_points_of_all_studies_are_drawn_once_and_dealt(
         for study in (1, 2, 3)
         for trial in (1, 2, 3, 4)
     ]
-    (file,) = (path for path in (project / "config").rglob("*") if path.is_file())
-    run = RunSecret(bytes.fromhex(file.read_text()))
+    run = run_secret(project)
     search_space = plan().submission.tuning_for("tiny").search_space
 
     assert search_space is not None
@@ -103,6 +113,17 @@ def test_every_workload_and_ledger_shares_or_separates_points_as_the_rules_say(
     assert made.hyperparameters == variant.hyperparameters
     assert made.seeds != variant.seeds
     assert plan(results=project / "others").seeds != made.seeds
+    assert plan(config=project / "other-key").seeds != made.seeds
+
+
+def test_a_moved_results_folder_keeps_its_seeds(
+    plan: Plan, add_submission: Add, project: Path
+) -> None:
+    add_submission()
+    made = plan()
+    (project / "results").rename(project / "moved")
+
+    assert plan(results=project / "moved").seeds == made.seeds
 
 
 def test_a_list_is_taken_in_order_in_every_study(plan: Plan, add_submission: Add) -> None:

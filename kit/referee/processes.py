@@ -1,75 +1,33 @@
-"""The trainer's processes as the operating system shows them: find, freeze, thaw, audit, kill.
+"""The trainer's processes: find, freeze, thaw, audit, kill.
 
-Every process that descends from the one that was launched belongs to the trainer, and so does every
-child of the referee that the referee did not start: as "child subreaper" it inherits orphans, also
-those that called `setsid` or forked twice.
+Started here, every process that descends from the one that was launched belongs to the trainer, and
+so does every child of the referee that the referee did not start: as "child subreaper" it inherits
+orphans, also those that called `setsid` or forked twice. In containers it is every process of the
+PID namespace that the referee owns.
 """
 
 from __future__ import annotations
 
+import abc
 import contextlib
 import ctypes
 import os
 import signal
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Iterable
 
-from kit.errors import TrialError
+from kit.errors import TrainerFailed, TrialError
+from kit.referee.proc import (
+    Process,
+    all_processes,
+    cpu_seconds,
+    is_stopped,
+    peak_resident_bytes,
+    read,
+)
 
 _PR_SET_CHILD_SUBREAPER = 36
-_TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
-_PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
-_STOPPED = frozenset({b"T", b"t", b"Z", b"X", b"x"})
-
-
-@dataclass(frozen=True)
-class _Process:
-    """A line of `/proc/<pid>/stat`. Source: proc(5)."""
-
-    pid: int
-    state: str
-    parent: int
-    cpu_ticks: int
-    started_ticks: int
-    resident_bytes: int
-
-
-def _stat_fields(path: str) -> list[bytes] | None:
-    """Return the fields of a `stat` file from the third on; None when the process is gone.
-
-    Read without a Python file object: a freeze reads hundreds of these on the submission's clock.
-    """
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
-        return None
-    try:
-        return os.read(descriptor, 4096).rpartition(b")")[2].split() or None
-    except OSError:
-        return None
-    finally:
-        os.close(descriptor)
-
-
-def _read(pid: int) -> _Process | None:
-    fields = _stat_fields(f"/proc/{pid}/stat")
-    if fields is None:
-        return None
-    return _Process(
-        pid=pid,
-        state=fields[0].decode(),
-        parent=int(fields[1]),
-        cpu_ticks=int(fields[11]) + int(fields[12]),
-        started_ticks=int(fields[19]),
-        resident_bytes=int(fields[21]) * _PAGE_BYTES,
-    )
-
-
-def _all_processes() -> dict[int, _Process]:
-    pids = (int(name) for name in os.listdir("/proc") if name.isdigit())
-    return {pid: process for pid in pids if (process := _read(pid)) is not None}
+_INIT = 1
 
 
 def become_subreaper() -> None:
@@ -77,47 +35,30 @@ def become_subreaper() -> None:
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
-class ProcessTree:
+class Processes(abc.ABC):
     """All processes of one trainer."""
 
-    def __init__(self, root_pid: int) -> None:
-        root = _read(root_pid)
-        self._root = root_pid
-        self._referee = os.getpid()
-        self._launched_ticks = root.started_ticks if root else 0
-        self._own_children = {
-            process.pid
-            for process in _all_processes().values()
-            if process.parent == self._referee and process.pid != root_pid
-        }
+    def __init__(self) -> None:
         self._peak_resident_bytes = 0
 
-    def _members(self) -> dict[int, _Process]:
-        processes = _all_processes()
-        members: dict[int, _Process] = {}
-        pending = [
-            pid
-            for pid, process in processes.items()
-            if pid == self._root
-            or (
-                process.parent == self._referee
-                and pid not in self._own_children
-                and process.started_ticks >= self._launched_ticks
-            )
-        ]
-        children: dict[int, list[int]] = {}
-        for pid, process in processes.items():
-            children.setdefault(process.parent, []).append(pid)
-        while pending:
-            pid = pending.pop()
-            if pid in processes and pid not in members:
-                members[pid] = processes[pid]
-                pending.extend(children.get(pid, ()))
-        return members
+    @abc.abstractmethod
+    def _members(self) -> dict[int, Process]:
+        """Return the processes that exist now, those that ended and were not reaped included."""
+
+    @abc.abstractmethod
+    def _signal(self, pids: Iterable[int], number: int) -> None:
+        """Send a signal to `pids`, or to all of the trainer's processes at once."""
+
+    def _reap(self) -> None:
+        """Collect what this process inherited."""
 
     def pids(self) -> set[int]:
         """Return the processes that exist now."""
         return set(self._members())
+
+    def any_running(self) -> bool:
+        """Tell whether a process exists that has not ended."""
+        return any(not process.has_ended for process in self._members().values())
 
     def freeze(self, timeout_seconds: float = 10.0) -> float:
         """Stop every process and return the CPU seconds they have used so far.
@@ -126,28 +67,29 @@ class ProcessTree:
         forks while it is being stopped is found by the next scan.
 
         Raises:
-            TrialError: the processes do not stop.
+            TrainerFailed: the processes do not stop. It is the trainer's failure, not the host's:
+                otherwise a trial could end itself as interrupted, and be repeated.
         """
         deadline = time.monotonic() + timeout_seconds
         before: set[int] | None = None
+        told: set[int] = set()
         while time.monotonic() < deadline:
             members = self._members()
-            running = [pid for pid in members if not _is_stopped(pid)]
+            running = [pid for pid in members if not is_stopped(pid, was_told=pid in told)]
             if not running and members.keys() == before:
-                self._peak_resident_bytes = max(
-                    self._peak_resident_bytes, sum(_peak_resident(pid) for pid in members)
-                )
-                return _cpu_seconds(members)
+                self._note_memory(members)
+                return cpu_seconds(members.values())
             self._signal(running, signal.SIGSTOP)
+            told |= set(running)
             before = set(members)
-        raise TrialError(
+        raise TrainerFailed(
             "The trainer's processes could not be stopped for an evaluation within "
-            f"{timeout_seconds:.0f} s. Check the host for processes in uninterruptible sleep."
+            f"{timeout_seconds:.0f} s."
         )
 
     def cpu_seconds(self) -> float:
         """Return the CPU seconds used so far by the processes that exist now."""
-        return _cpu_seconds(self._members())
+        return cpu_seconds(self._members().values())
 
     def thaw(self) -> None:
         """Let every process run again."""
@@ -161,24 +103,16 @@ class ProcessTree:
         """
         deadline = time.monotonic() + timeout_seconds
         while True:
-            members = {pid: p for pid, p in self._members().items() if p.state not in "ZXx"}
+            members = {pid: p for pid, p in self._members().items() if not p.has_ended}
             if not members:
                 break
-            self._peak_resident_bytes = max(
-                self._peak_resident_bytes, sum(_peak_resident(pid) for pid in members)
-            )
+            self._note_memory(members)
             if time.monotonic() > deadline:
                 raise TrialError(f"Processes of the trainer survive SIGKILL: {sorted(members)}.")
             self._signal(members, signal.SIGKILL)
             time.sleep(0.002)
             self._reap()
         self._reap()
-
-    def _reap(self) -> None:
-        for pid, process in self._members().items():
-            if pid != self._root and process.parent == self._referee:
-                with contextlib.suppress(ChildProcessError):
-                    os.waitpid(pid, os.WNOHANG)
 
     def resident_bytes(self) -> int:
         """Return the memory that the processes hold now."""
@@ -189,35 +123,83 @@ class ProcessTree:
         """The largest sum of peak resident sizes seen at a freeze or at the end."""
         return self._peak_resident_bytes
 
-    @staticmethod
-    def _signal(pids: Iterator[int] | list[int] | dict[int, _Process], number: int) -> None:
+    def _note_memory(self, pids: Iterable[int]) -> None:
+        peak = sum(peak_resident_bytes(pid) for pid in pids)
+        self._peak_resident_bytes = max(self._peak_resident_bytes, peak)
+
+
+class ProcessTree(Processes):
+    """The process `root_pid`, its descendants, and orphans that this process inherited."""
+
+    def __init__(self, root_pid: int) -> None:
+        super().__init__()
+        root = read(root_pid)
+        self._root = root_pid
+        self._referee = os.getpid()
+        self._launched_ticks = root.started_ticks if root else 0
+        self._own_children = {
+            process.pid
+            for process in all_processes().values()
+            if process.parent == self._referee and process.pid != root_pid
+        }
+
+    def _members(self) -> dict[int, Process]:
+        processes = all_processes()
+        roots = [
+            pid
+            for pid, process in processes.items()
+            if pid == self._root
+            or (
+                process.parent == self._referee
+                and pid not in self._own_children
+                and process.started_ticks >= self._launched_ticks
+            )
+        ]
+        return _with_descendants(roots, processes)
+
+    def _signal(self, pids: Iterable[int], number: int) -> None:
         for pid in pids:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, number)
 
-
-def _is_stopped(pid: int) -> bool:
-    """Tell whether every thread of a process is stopped, or the process is gone."""
-    try:
-        threads = os.listdir(f"/proc/{pid}/task")
-    except OSError:
-        return _read(pid) is None
-    for thread in threads:
-        fields = _stat_fields(f"/proc/{pid}/task/{thread}/stat")
-        if fields is not None and fields[0] not in _STOPPED:
-            return False
-    return True
+    def _reap(self) -> None:
+        for pid, process in self._members().items():
+            if pid != self._root and process.parent == self._referee:
+                with contextlib.suppress(ChildProcessError):
+                    os.waitpid(pid, os.WNOHANG)
 
 
-def _cpu_seconds(members: dict[int, _Process]) -> float:
-    return sum(process.cpu_ticks for process in members.values()) / _TICKS_PER_SECOND
+class NamespaceProcesses(Processes):
+    """Every process of this PID namespace but its init and the referee's own family.
+
+    One `kill(-1)` reaches all of them in one system call, so nothing can fork away from it; the
+    kernel leaves out init and the caller. Source: kill(2).
+    """
+
+    def _members(self) -> dict[int, Process]:
+        processes = all_processes()
+        own = set(_with_descendants([os.getpid()], processes))
+        pid = os.getpid()
+        while pid in processes:
+            own.add(pid)
+            pid = processes[pid].parent
+        own.add(_INIT)
+        return {pid: process for pid, process in processes.items() if pid not in own}
+
+    def _signal(self, pids: Iterable[int], number: int) -> None:
+        with contextlib.suppress(ProcessLookupError):  # there is none
+            os.kill(-1, number)
 
 
-def _peak_resident(pid: int) -> int:
-    try:
-        for line in Path(f"/proc/{pid}/status").read_text(errors="replace").splitlines():
-            if line.startswith("VmHWM:"):
-                return int(line.split()[1]) * 1024
-    except OSError:
-        return 0
-    return 0
+def _with_descendants(roots: list[int], processes: dict[int, Process]) -> dict[int, Process]:
+    children: dict[int, list[int]] = {}
+    for pid, process in processes.items():
+        children.setdefault(process.parent, []).append(pid)
+    found: dict[int, Process] = {}
+    pending = list(roots)
+    while pending:
+        pid = pending.pop()
+        if pid in processes and pid not in found:
+            found[pid] = processes[pid]
+            pending.extend(children.get(pid, ()))
+    return found

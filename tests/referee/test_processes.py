@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from kit.referee import isolation
+from kit.referee import isolation, proc
 from kit.referee.processes import ProcessTree, become_subreaper
 
 BUSY = "while True: pass"
@@ -42,15 +42,24 @@ while True:
     except ChildProcessError: pass
     time.sleep(0.001)
 """
+BEFORE_EXEC = """
+import os, sys
+path = "FOLDER/fifo"
+os.mkfifo(path)
+never_comes = (os.POSIX_SPAWN_OPEN, 0, path, os.O_RDONLY, 0)
+os.posix_spawn(sys.executable, ["true"], {}, file_actions=[never_comes])
+"""
 
 
 @pytest.fixture(params=["process", "bubblewrap"])
-def prefix(request: pytest.FixtureRequest) -> list[str]:
+def prefix(request: pytest.FixtureRequest, tmp_path: Path) -> list[str]:
     if request.param == "process":
         return []
     if problem := isolation.bubblewrap_problem():
         pytest.skip(problem)
-    return ["bwrap", "--ro-bind", "/", "/", "--unshare-all", "--die-with-parent", "--"]
+    folder = str(tmp_path)
+    sandbox = ["bwrap", "--ro-bind", "/", "/", "--bind", folder, folder]
+    return [*sandbox, "--unshare-all", "--die-with-parent", "--"]
 
 
 @pytest.fixture
@@ -85,6 +94,11 @@ def cmdline(pid: int) -> bytes:
         return b""
 
 
+def state(pid: int) -> str:
+    process = proc.read(pid)
+    return process.state if process else ""
+
+
 def test_frozen_processes_use_no_cpu_and_run_again_after(launch: object) -> None:
     tree = launch(FAMILY)  # type: ignore[operator]
     wait_for(tree, 4)
@@ -106,6 +120,20 @@ def test_a_family_that_keeps_forking_is_frozen(launch: object) -> None:
     time.sleep(0.2)
     assert tree.pids() == members
     assert tree.cpu_seconds() == before
+
+
+def test_a_parent_that_waits_for_its_childs_exec_counts_as_stopped(
+    launch: object, tmp_path: Path
+) -> None:
+    # Between vfork and exec the parent sleeps uninterruptibly: it is never seen as stopped.
+    tree = launch(BEFORE_EXEC.replace("FOLDER", str(tmp_path)))  # type: ignore[operator]
+    wait_for(tree, 2)
+    deadline = time.monotonic() + 20
+    while not any(state(pid) == "D" for pid in tree.pids()):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    tree.freeze(timeout_seconds=5)
+    tree.thaw()
 
 
 def test_work_of_a_process_that_somebody_woke_is_seen(launch: object) -> None:

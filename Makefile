@@ -18,9 +18,11 @@ TRIAL ?= 1
 SEED ?=
 VARIANT ?=
 ARGS ?=
+TARGET ?= cpu
+BASE_IMAGE ?=
 CHOICES = $(sort $(notdir $(patsubst %/workload.yaml,%,$(wildcard workloads/*/workload.yaml))))
 
-.PHONY: help setup run workload-given test test-all lint lock clean FORCE
+.PHONY: help setup run workload-given test test-all lint image lock clean FORCE
 
 help: ## List the targets
 	@echo 'Stopwatch: an honest referee for training algorithms. Start with:'
@@ -54,6 +56,9 @@ lint: $(STAMP) ## Check style, format and types
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/mypy
+
+image: $(STAMP) ## Build the container image and print its digest: [TARGET=cpu BASE_IMAGE=]
+	@$(VENV)/bin/kit image build --target '$(TARGET)' $(if $(BASE_IMAGE),--base-image '$(BASE_IMAGE)')
 
 lock: $(STAMP) ## Regenerate requirements/*.lock from *.in (UPGRADE=1 takes the newest versions)
 	@UPGRADE='$(UPGRADE)' bash requirements/lock.sh $(VENV)/bin/uv

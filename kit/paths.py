@@ -22,6 +22,11 @@ def results_root() -> Path:
     return Path(os.environ.get("STOPWATCH_RESULTS") or PROJECT / "results").absolute()
 
 
+def cache_root() -> Path:
+    """Return the folder of what can be made again; `STOPWATCH_CACHE` overrides it."""
+    return Path(os.environ.get("STOPWATCH_CACHE") or PROJECT / ".stopwatch").absolute()
+
+
 def config_root() -> Path:
     """Return the private folder of keys, outside the repository.
 

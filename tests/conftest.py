@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 import kit.data
+from kit import paths
+from kit.engine.build import build
+from kit.engine.client import connect
+from kit.engine.settings import Settings
+from kit.engine.trial import run_in_containers
+from kit.errors import NotAvailable
 from kit.referee import isolation
 from kit.referee.events import Outcome, Progress
 from kit.referee.trial import run_trial
 from kit.rules.plan import TrialPlan
 from kit.rules.planning import plan_trial
 
+if TYPE_CHECKING:
+    import docker
+
+COMPOSE_FILE = paths.PROJECT / "docker-compose.yml"
 CHEATING = Path(__file__).parent / "cheating"
 MANIFEST = """
 name: {name}
@@ -35,6 +48,24 @@ class Silent:
 
 
 Attack = Callable[..., Outcome]
+in_containers = pytest.param("container", marks=pytest.mark.docker)
+
+
+@pytest.fixture(scope="session")
+def engine() -> Iterator[docker.DockerClient]:
+    """A client of the container engine that answers."""
+    try:
+        client = connect()
+    except NotAvailable as error:
+        pytest.skip(str(error))
+    with contextlib.closing(client):
+        yield client
+
+
+@pytest.fixture(scope="session")
+def image(engine: docker.DockerClient) -> str:
+    """The id of the image `cpu` of this checkout, built on BASE_IMAGE where that is set."""
+    return build("cpu", os.environ.get("BASE_IMAGE") or None)
 
 
 @pytest.fixture(scope="session")
@@ -43,8 +74,23 @@ def mnist_data() -> None:
     kit.data.prepare("mnist", "mini")
 
 
+def write_attack(folder: Path, name: str, **constants: object) -> Path:
+    """Write the attack `name` as a submission, its constants replaced."""
+    folder.mkdir(parents=True, exist_ok=True)
+    code = (CHEATING / "attacks" / f"{name}.py").read_text()
+    for constant, value in constants.items():
+        lines = code.splitlines()
+        (at,) = [i for i, line in enumerate(lines) if line.startswith(f"{constant} = ")]
+        lines[at] = f"{constant} = {value!r}"
+        code = "\n".join(lines) + "\n"
+    (folder / "submission.py").write_text(code)
+    (folder / "honest.py").write_text((CHEATING / "attacks" / "honest.py").read_text())
+    (folder / "submission.yaml").write_text(MANIFEST.format(name=folder.name))
+    return folder
+
+
 @pytest.fixture
-def attack(tmp_path: Path, mnist_data: None) -> Attack:
+def attack(tmp_path: Path, mnist_data: None, request: pytest.FixtureRequest) -> Attack:
     """Return a function that runs an attack, its constants replaced, and returns the outcome."""
 
     def run(
@@ -56,28 +102,28 @@ def attack(tmp_path: Path, mnist_data: None) -> Attack:
         inline: bool = False,
         change: Callable[[TrialPlan], TrialPlan] = lambda plan: plan,
         results: Path | None = None,
+        compose_file: Path = COMPOSE_FILE,
         **constants: object,
     ) -> Outcome:
         folder = tmp_path / "submissions" / name.replace("_", "-")
-        folder.mkdir(parents=True, exist_ok=True)
-        code = (CHEATING / "attacks" / f"{name}.py").read_text()
-        for constant, value in constants.items():
-            lines = code.splitlines()
-            (at,) = [i for i, line in enumerate(lines) if line.startswith(f"{constant} = ")]
-            lines[at] = f"{constant} = {value!r}"
-            code = "\n".join(lines) + "\n"
-        (folder / "submission.py").write_text(code)
-        (folder / "honest.py").write_text((CHEATING / "attacks" / "honest.py").read_text())
-        (folder / "submission.yaml").write_text(MANIFEST.format(name=folder.name))
         results, config = results or tmp_path / "results", tmp_path / "config"
         plan = plan_trial(
             workload="mnist",
-            submission=folder,
+            submission=write_attack(folder, name, **constants),
             ruleset=CHEATING / "cheating.yaml",
             trial=trial,
             results=results,
             config=config,
         )
+        if level == "container":
+            request.getfixturevalue("image")
+            settings = Settings(
+                results=results,
+                config=config,
+                memory_limit_bytes=memory_limit_bytes,
+                compose_file=compose_file,
+            )
+            return run_in_containers(change(plan), settings, observer=Silent())
         return run_trial(
             change(plan),
             results=results,

@@ -61,6 +61,7 @@ def _measure(
     xla: bool | None,
 ) -> dict[str, Any]:
     from kit import data, registry
+    from kit.cli.extra_packages import extras_folder
     from kit.rules.submission import load_submission
 
     built = registry.load_workload(workload, scale, variant)
@@ -68,6 +69,8 @@ def _measure(
     size = batch_size or entry.batch_size(scale, workload, variant)
     if not synthetic:
         data.prepare(workload, scale)
+
+    extras = extras_folder(entry)
 
     from kit.backend import framework
     from kit.referee.environment import cpu_model
@@ -84,6 +87,7 @@ def _measure(
             steps=steps,
             synthetic=synthetic,
             xla=xla,
+            extras=extras,
         ),
     )
     quartiles = statistics.quantiles(times.milliseconds, n=4) if steps > 1 else [0.0, 0.0, 0.0]

@@ -16,7 +16,8 @@ SUBJECT_WIDTH = 12
 def doctor(as_json: bool) -> int:
     """Check this machine and say what to fix.
 
-    Exits with 1 when something prevents running; a warning makes a result weaker or slower.
+    Exits with 1 when something prevents running. A warning makes a result weaker or slower, or
+    closes one of the ways to run.
     """
     from kit.doctor import Finding, Level, examine
 

@@ -24,8 +24,10 @@ _COMMANDS = {  # name -> (module:object, one-line help)
         "Compare models and algorithms with golden files.",
     ),
     "bench": ("kit.cli.bench:bench", "Measure the step time of a workload."),
+    "image": ("kit.cli.image:image", "Build, show and compare container images."),
     "doctor": ("kit.cli.doctor:doctor", "Check this machine and say what to fix."),
 }
+_INTERNAL = {"referee": "kit.cli.referee:referee"}  # for docker-compose.yml, not for people
 
 
 class _LazyGroup(click.Group):
@@ -35,9 +37,10 @@ class _LazyGroup(click.Group):
         return list(_COMMANDS)
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        if name not in _COMMANDS:
+        known = _INTERNAL | {name: place for name, (place, _) in _COMMANDS.items()}
+        if name not in known:
             return None
-        module, _, attribute = _COMMANDS[name][0].partition(":")
+        module, _, attribute = known[name].partition(":")
         command: click.Command = getattr(importlib.import_module(module), attribute)
         return command
 

@@ -1,63 +1,15 @@
-"""`kit run`: one trial from the command line to its explanation."""
+"""`kit run`: the options of one trial."""
 
 from __future__ import annotations
 
-import json
-import shutil
-import sys
-from contextlib import nullcontext
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from kit import paths, registry
+from kit.cli.trial import Request, carry_out
 from kit.errors import UsageError
-
-if TYPE_CHECKING:
-    from kit.cli.views.choice import View
-    from kit.referee.events import Outcome
-    from kit.rules.plan import TrialPlan
-
-EXIT_OK, EXIT_FAILED, EXIT_INTERRUPTED = 0, 1, 130
-WIDEST_COLUMNS = 100
-
-
-@dataclass(frozen=True)
-class Request:
-    """What the user asked for, in the words of the options."""
-
-    workload: str
-    variant: str | None
-    submission: str
-    ruleset: str
-    study: int
-    trial: int
-    seed: int | None
-    isolation: str
-    inline: bool
-    quick: bool
-    evaluate_at_steps: tuple[int, ...]
-    json: bool
-    results: Path
-
-    def arguments(self) -> list[str]:
-        """Return the options that describe the trial, to run it again."""
-        words = ["--workload", self.workload]
-        if self.variant:
-            words += ["--variant", self.variant]
-        words += ["--submission", self.submission]
-        for name, value, default in (
-            ("--ruleset", self.ruleset, "mini"),
-            ("--study", self.study, 1),
-            ("--trial", self.trial, 1),
-            ("--seed", self.seed, None),
-        ):
-            words += [] if value == default else [name, str(value)]
-        if self.results.absolute() != paths.results_root():
-            words += ["--results", str(self.results)]
-        return words
 
 
 def _steps(ctx: click.Context, parameter: click.Parameter, value: str | None) -> tuple[int, ...]:
@@ -144,8 +96,17 @@ def _workload(ctx: click.Context, parameter: click.Parameter, value: str | None)
     help="The folder for records and the ledger.",
 )  # fmt: skip
 @click.option(
-    "--engine", type=click.Choice(["local"]), default="local", show_default=True,
-    expose_value=False, help="Where the trial runs: local is this machine.",
+    "--engine", type=click.Choice(["local", "docker", "auto"]), default="local", show_default=True,
+    help="Where the trial runs: local is processes of this machine; docker is containers, as"
+    " docker-compose.yml says; auto is docker where an engine answers.",
+)  # fmt: skip
+@click.option(
+    "--device", type=click.Choice(["auto", "cpu", "gpu"]), default="auto", show_default=True,
+    help="With containers: the image and profile; auto takes what the ruleset evaluates on.",
+)  # fmt: skip
+@click.option(
+    "--build", is_flag=True,
+    help="With containers: build the image first; seconds when only code has changed.",
 )  # fmt: skip
 def run(**options: Any) -> int:
     """Run one trial under the rules, sign the record and explain the result.
@@ -153,96 +114,4 @@ def run(**options: Any) -> int:
     Exits with 0 when the trial ran to a legitimate end (target reached or missed), 1 when it failed
     or broke a rule, 2 when the request is wrong, and 130 after Ctrl-C.
     """
-    request = Request(**options)
-    from kit.cli.views.choice import choose_view
-    from kit.cli.views.terminal import libraries_silenced, stream_for_view
-
-    view = choose_view(stream_for_view(), as_json=request.json, debugger=request.inline)
-    plan = _plan(request)
-    _prepare_data(plan, view)
-    if request.quick:
-        _note_review(plan, view)
-    try:
-        with nullcontext() if request.inline else libraries_silenced():
-            outcome = _run_trial(plan, request, view)
-    finally:
-        view.close()
-    _explain(outcome, request)
-    return exit_code(outcome)
-
-
-def exit_code(outcome: Outcome) -> int:
-    """Return the exit code for an outcome."""
-    from kit.records.record import TrialState
-
-    state = outcome.record.state
-    if state is TrialState.INTERRUPTED:
-        return EXIT_INTERRUPTED if "SIGINT" in outcome.record.reason else EXIT_FAILED
-    return EXIT_FAILED if state in (TrialState.FAILED, TrialState.RULE_VIOLATION) else EXIT_OK
-
-
-def _plan(request: Request) -> TrialPlan:
-    from kit.rules.planning import plan_trial
-
-    plan = plan_trial(
-        workload=request.workload,
-        submission=request.submission,
-        ruleset=request.ruleset,
-        variant=request.variant,
-        study=request.study,
-        trial=request.trial,
-        seed=request.seed,
-        results=request.results.absolute(),
-        config=paths.config_root(),
-    )
-    if request.evaluate_at_steps:
-        plan = plan.evaluated_at(request.evaluate_at_steps)
-    return plan.quick() if request.quick else plan
-
-
-def _prepare_data(plan: TrialPlan, view: View) -> None:
-    from kit.cli.views.choice import data_progress
-    from kit.data import is_prepared, prepare
-
-    scale = plan.ruleset.scale
-    if is_prepared(plan.workload, scale):
-        return
-    with data_progress(plan.workload, view) as progress:
-        prepare(plan.workload, scale, progress=progress)
-
-
-def _note_review(plan: TrialPlan, view: View) -> None:
-    from kit.rules.review import review
-
-    for finding in review(plan.submission.contents, registry.workload_names()):
-        view.note(f"a reviewer would look at {finding}")
-
-
-def _run_trial(plan: TrialPlan, request: Request, view: View) -> Outcome:
-    from kit.referee.trial import run_trial
-
-    return run_trial(
-        plan,
-        results=request.results.absolute(),
-        config=paths.config_root(),
-        observer=view,
-        isolation=request.isolation,
-        inline=request.inline,
-    )
-
-
-def _explain(outcome: Outcome, request: Request) -> None:
-    from kit.cli.views.summary import as_json, summarize
-
-    if request.json:
-        click.echo(json.dumps(as_json(outcome, quick=request.quick), allow_nan=False))
-        return
-    summary = summarize(
-        outcome, request=request.arguments(), directory=Path.cwd(), quick=request.quick
-    )
-    columns = 80
-    if sys.stdout.isatty():
-        columns = min(WIDEST_COLUMNS, shutil.get_terminal_size().columns)
-    headline, _, rest = summary.text(columns).partition("\n\n")
-    click.echo("\n" + click.style(headline, fg="green" if summary.good else "yellow", bold=True))
-    click.echo("\n" + rest + "\n")
+    return carry_out(Request(**options))

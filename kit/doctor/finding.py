@@ -10,7 +10,7 @@ class Level(enum.StrEnum):
     """How grave a finding is."""
 
     OK = "ok"
-    WARNING = "warning"  # runs, but a result is weaker or slower
+    WARNING = "warning"  # runs, but a result is weaker or slower, or one way to run is closed
     ERROR = "error"  # prevents running
 
 
@@ -37,3 +37,10 @@ def warning(subject: str, text: str, fix: str) -> Finding:
 def error(subject: str, text: str, fix: str) -> Finding:
     """Return a finding that prevents running."""
     return Finding(subject, Level.ERROR, text, fix)
+
+
+def what_and_fix(problem: Exception) -> tuple[str, str]:
+    """Split an error of the kit, whose last sentence is the fix, as a finding needs it."""
+    what, _, fix = str(problem).removesuffix(".").rpartition(". ")
+    fix = fix.removeprefix("Fix it: ")
+    return what, fix[:1].lower() + fix[1:]

@@ -110,22 +110,3 @@ def load(average: float | None = None, cores: int | None = None) -> Finding:
             "Load", f"{text}: a busy machine makes times unreliable", "wait, or stop other programs"
         )
     return ok("Load", text)
-
-
-def gpus() -> Finding:
-    """Name the GPUs and the driver."""
-    import pynvml
-
-    try:
-        pynvml.nvmlInit()
-    except pynvml.NVMLError:
-        return ok("GPU", "none (or no NVIDIA driver): trials run on the CPU")
-    try:
-        driver = pynvml.nvmlSystemGetDriverVersion()
-        names = [
-            pynvml.nvmlDeviceGetName(pynvml.nvmlDeviceGetHandleByIndex(index))
-            for index in range(pynvml.nvmlDeviceGetCount())
-        ]
-    finally:
-        pynvml.nvmlShutdown()
-    return ok("GPU", f"{', '.join(names) or 'none'}; driver {driver}")

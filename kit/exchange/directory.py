@@ -7,6 +7,8 @@ import os
 from pathlib import Path
 
 SOCKET = "referee.sock"
+OUTPUT = "output.sock"  # from another container: what the trainer prints, and how it ended
+SUBMISSION = "submission"  # the folder of the code, where it cannot be handed over otherwise
 CONTROL = "control"
 INITIAL = "initial.safetensors"
 WEIGHTS = "weights.safetensors"

@@ -187,7 +187,7 @@ class Ledger:
     def _locked(self) -> Iterator[None]:
         lock = self.path.with_suffix(".lock")
         with disk_errors(lock):
-            descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, 0o644)
+            descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, 0o666)
         deadline = time.monotonic() + self._lock_seconds
         try:
             while not _try_lock(descriptor):
@@ -205,7 +205,7 @@ class Ledger:
     def _opened(self) -> Iterator[int]:
         new = not self.path.exists()
         with disk_errors(self.path):
-            descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+            descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
         try:
             if new:
                 with disk_errors(self.path):

@@ -27,6 +27,7 @@ from kit.records.atomic import disk_errors, sync_folder, write_new
 DEVELOPMENT = "development"
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 _HEX_KEY = re.compile(r"[0-9a-f]{64}")
+_GROUP_AND_OTHERS, _OTHERS = 0o077, 0o007
 
 
 @dataclass(frozen=True)
@@ -99,9 +100,18 @@ def keys_folder(config: Path) -> Path:
     return config / "keys"
 
 
+def key_path(config: Path, name: str | None = None) -> Path:
+    """Return where the key `name` lies, or else the one that the environment names."""
+    mounted = os.environ.get("STOPWATCH_KEY_FILE")
+    if mounted and name is None:
+        return Path(mounted).absolute()
+    return keys_folder(config) / f"{name or os.environ.get('STOPWATCH_KEY') or DEVELOPMENT}.pem"
+
+
 def load_or_create_key(config: Path, name: str | None = None) -> SigningKey:
     """Return the key `name` (default: `$STOPWATCH_KEY`, otherwise the development key).
 
+    Without a name, `$STOPWATCH_KEY_FILE` is a key's file wherever it lies: a container's secret.
     The development key is made on first use; every other key must have been made by
     `kit keys init`.
 
@@ -111,8 +121,10 @@ def load_or_create_key(config: Path, name: str | None = None) -> SigningKey:
         InvalidFile: the key file is damaged.
         TrialError: a new key cannot be written.
     """
-    name = name or os.environ.get("STOPWATCH_KEY") or DEVELOPMENT
-    path = keys_folder(config) / f"{name}.pem"
+    if os.environ.get("STOPWATCH_KEY_FILE") and name is None:
+        return load_key(key_path(config), forbidden_mode=_OTHERS)
+    path = key_path(config, name)
+    name = path.stem
     if path.exists():
         return load_key(path)
     if name != DEVELOPMENT:
@@ -148,14 +160,14 @@ def create_key(config: Path, name: str = DEVELOPMENT) -> SigningKey:
     return load_key(path)
 
 
-def load_key(path: Path) -> SigningKey:
+def load_key(path: Path, *, forbidden_mode: int = _GROUP_AND_OTHERS) -> SigningKey:
     """Load the private key in the file `path`; the file's name is the key's.
 
     Raises:
         UsageError: others can read the file.
         InvalidFile: the file is missing, unreadable or not an Ed25519 key.
     """
-    content = _read_private(path)
+    content = _read_private(path, forbidden_mode)
     try:
         private = load_pem_private_key(content, None)
     except (ValueError, TypeError, UnsupportedAlgorithm):
@@ -206,11 +218,11 @@ def parse_public_key(text: str) -> PublicKey:
     return PublicKey(key.public_bytes(Encoding.Raw, PublicFormat.Raw).hex(), name)
 
 
-def _read_private(path: Path) -> bytes:
+def _read_private(path: Path, forbidden_mode: int) -> bytes:
     try:
         with path.open("rb") as file:
             mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
-            if mode & 0o077:
+            if mode & forbidden_mode:
                 raise UsageError(
                     f"{path} can be read or changed by other users (mode {mode:04o}), so its "
                     f"signatures prove nothing. Fix it: chmod 600 {path}"

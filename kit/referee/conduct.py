@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kit.data import train_folder
 from kit.errors import RuleViolation, TrainerFailed
 from kit.exchange import directory
-from kit.exchange.channel import Listener
 from kit.exchange.messages import Setup
 from kit.records.record import Evaluation, Failure, TrialState
-from kit.referee import isolation
 from kit.referee.clock import Clock
 from kit.referee.environment import gpus
 from kit.referee.events import Observer
+from kit.referee.launching import Launched, Level, launched
 from kit.referee.recording import Ending
 from kit.referee.signals import Signals
-from kit.referee.trainer_process import TrainerProcess
+from kit.referee.trainer_process import Trainer
 from kit.referee.workspace import Workspace
 from kit.rules.plan import TrialPlan
 
@@ -39,51 +37,59 @@ class Conduct:
         observer: Observer,
         signals: Signals,
         memory_limit_bytes: int,
+        *,
+        extras: Path | None = None,
     ) -> None:
         self._plan = plan
         self._clock = clock
         self._observer = observer
         self._signals = signals
         self._memory_limit_bytes = memory_limit_bytes
+        self._extras = extras
         self._evaluations: list[Evaluation] = []
+        self._walls: Mapping[str, object] = {}
 
-    def run(self, level: isolation.Isolation) -> Ending:
+    def run(self, level: Level) -> Ending:
         """Run the trainer in a process of its own. It is launched first, so that both import."""
-        plan = self._plan
-        data = train_folder(plan.workload, plan.ruleset.scale)
-        with Workspace(plan.submission.contents, data) as folders:
-            listener = Listener(folders.exchange / directory.SOCKET)
-            launch = isolation.launch(level, folders)
-            with contextlib.ExitStack() as stack:
-                stack.callback(listener.close)
-                trainer = TrainerProcess(launch)
-                stack.callback(trainer.end)
-                verdict = self._conduct(trainer, listener, folders)
-                self._clock.stop()
-                if verdict.failure is not None:
-                    verdict = replace(verdict, failure=_complete(verdict.failure, trainer))
+        with contextlib.ExitStack() as stack:
+            started = stack.enter_context(
+                launched(
+                    level,
+                    self._plan,
+                    extras=self._extras,
+                    memory_limit_bytes=self._memory_limit_bytes,
+                )
+            )
+            trainer = started.trainer
+            stack.callback(trainer.end)
+            verdict = self._conduct(started)
+            self._clock.stop()
+            if verdict.failure is not None:
+                verdict = replace(verdict, failure=_complete(verdict.failure, trainer))
+            trainer.end()  # the log is complete when the last process that writes to it is gone
             return Ending(
                 verdict=verdict,
                 evaluations=tuple(self._evaluations),
                 log=trainer.log(),
                 peak_trainer_memory_bytes=trainer.tree.peak_resident_bytes,
-                trainer_environment=launch.environment,
+                trainer_environment=started.environment,
+                walls=self._walls,
             )
 
-    def _conduct(
-        self, trainer: TrainerProcess, listener: Listener, folders: isolation.TrainerFolders
-    ) -> Verdict:
+    def _conduct(self, started: Launched) -> Verdict:
         from kit.exchange.weights import WeightsInbox
         from kit.referee.session import Session, connect
 
+        trainer, exchange = started.trainer, started.exchange
         with self._verdicts() as ended, contextlib.ExitStack() as stack:
-            channel = connect(trainer, listener, self._setup(), self._signals.received)
+            channel = connect(trainer, started.listener, self._setup(), self._signals.received)
             stack.callback(channel.close)
+            self._walls = started.check_walls()
             bench = self._bench()
             layout = bench.evaluator.layout
-            control = stack.enter_context(directory.RefereeControl(folders.exchange))
-            inbox = stack.enter_context(WeightsInbox(folders.exchange, layout, directory.WEIGHTS))
-            with WeightsInbox(folders.exchange, layout, directory.INITIAL) as initial:
+            control = stack.enter_context(directory.RefereeControl(exchange))
+            inbox = stack.enter_context(WeightsInbox(exchange, layout, directory.WEIGHTS))
+            with WeightsInbox(exchange, layout, directory.INITIAL) as initial:
                 initial.write(bench.evaluator.initial)
             ended.verdict = Session(
                 bench,
@@ -100,11 +106,11 @@ class Conduct:
         from kit.referee.evaluator import Interrupted
         from kit.referee.inline import run_inline
 
-        with Workspace(self._plan.submission.contents, Path()) as folders:
+        with Workspace(self._plan.submission.contents, Path(), self._extras) as folders:
             with self._verdicts() as ended:
                 bench = self._bench()
                 try:
-                    ended.verdict = run_inline(self._plan, bench, folders.submission)
+                    ended.verdict = run_inline(self._plan, bench, folders)
                 except (RuleViolation, Interrupted):
                     raise
                 except Exception as error:  # submission code may raise anything
@@ -189,7 +195,7 @@ def _last_line(text: str) -> str:
     return lines[-1].strip() if lines else "The trainer failed without a message."
 
 
-def _complete(failure: Failure, trainer: TrainerProcess) -> Failure:
+def _complete(failure: Failure, trainer: Trainer) -> Failure:
     """Add exit status and log tail to a failure; kills the trainer if it still runs."""
     status = trainer.exit_status(timeout_seconds=0.5) or "killed by the referee"
     trainer.end()  # the log is complete when the last process that writes to it is gone

@@ -23,6 +23,8 @@ def describe(
     *,
     data_digests: Mapping[str, str],
     ignored_variables: Sequence[str],
+    extra_requirements: Mapping[str, str],
+    walls: Mapping[str, object],
 ) -> dict[str, Any]:
     """Return the description of this machine, installation and data."""
     return {
@@ -30,12 +32,15 @@ def describe(
         "source": source_revision(),
         "lock_sha256": lock_digests(),
         "image_digest": os.environ.get("STOPWATCH_IMAGE_DIGEST"),
+        "trainer_image_digest": os.environ.get("STOPWATCH_TRAINER_IMAGE_DIGEST"),
         "data_manifest_sha256": dict(data_digests),
         "ignored_variables": list(ignored_variables),
         "isolation": isolation,
+        "walls": dict(walls),  # of containers, as the kernel shows them
         "trainer_environment": dict(sorted(trainer_environment.items())),
         "python": sys.version.split()[0],
         "packages": _packages(),
+        "extra_requirements": dict(extra_requirements),  # of the submission, in the trainer alone
         "operating_system": platform.platform(),
         "cpu": cpu_model(),
         "cpu_cores": len(os.sched_getaffinity(0)),
@@ -61,15 +66,22 @@ def ignore_framework_settings() -> list[str]:
     return names
 
 
-def source_revision() -> dict[str, Any]:
-    """Return the git revision of the kit and whether files differ from it; None outside a clone."""
-    revision = _git("rev-parse", "HEAD")
-    changes = _git("status", "--porcelain")
+def source_revision(project: Path = paths.PROJECT) -> dict[str, Any]:
+    """Return the git revision of the kit and whether files differ from it.
+
+    An image holds no repository: there its build wrote both into variables. None where neither is.
+    """
+    revision = _git(project, "rev-parse", "HEAD")
+    if revision is None:
+        built_from = os.environ.get("STOPWATCH_SOURCE_REVISION", "unknown")
+        dirty = {"true": True, "false": False}.get(os.environ.get("STOPWATCH_SOURCE_DIRTY", ""))
+        return {"revision": None if built_from == "unknown" else built_from, "dirty": dirty}
+    changes = _git(project, "status", "--porcelain")
     return {"revision": revision, "dirty": None if changes is None else bool(changes)}
 
 
-def _git(*arguments: str) -> str | None:
-    command = ["git", "-C", str(paths.PROJECT), *arguments]
+def _git(project: Path, *arguments: str) -> str | None:
+    command = ["git", "-C", str(project), *arguments]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
     except (OSError, subprocess.TimeoutExpired):

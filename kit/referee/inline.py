@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 
 from kit.backend.functional import FunctionalModel
@@ -11,6 +9,7 @@ from kit.contracts import EvaluationResult
 from kit.exchange.messages import Report
 from kit.records.record import TrialState
 from kit.referee.bench import Bench, Pause, Verdict, visible_metrics
+from kit.referee.isolation import TrainerFolders
 from kit.rules.plan import TrialPlan
 
 
@@ -93,7 +92,7 @@ class InlinePort:
         self.verdict = Verdict(state, reason, self._report)
 
 
-def run_inline(plan: TrialPlan, bench: Bench, submission: Path) -> Verdict:
+def run_inline(plan: TrialPlan, bench: Bench, folders: TrainerFolders) -> Verdict:
     """Run the training loop here; the clock runs before the submission is imported."""
     from kit.trainer.assembly import assemble
     from kit.trainer.data import training_queue
@@ -106,12 +105,13 @@ def run_inline(plan: TrialPlan, bench: Bench, submission: Path) -> Verdict:
     bench.clock.switch("submission")
     program = assemble(
         model,
-        submission,
+        folders.submission,
         bench.evaluator.initial,
         hyperparameters=plan.hyperparameters,
         step_hint=plan.rules.step_hint,
         batch_size=plan.batch_size,
         seed=plan.seeds.algorithm,
+        extras=folders.extras,
     )
     Loop(program, queue, port).run(max(plan.evaluate_at_steps, default=None))
     assert port.verdict is not None

@@ -18,6 +18,7 @@ from typing import Literal
 
 from kit import paths
 from kit.errors import NotAvailable, UsageError
+from kit.trainer.environment import environment
 
 Isolation = Literal["bubblewrap", "process"]  # the levels that launch a trainer here
 
@@ -36,6 +37,7 @@ _HIDDEN_SYSTEM = ("/usr/share/datasets",)  # packages whose archives hold evalua
 _SCRATCH = "/tmp"
 _EXCHANGE = "/exchange"
 _SUBMISSION = "/submission"
+_EXTRAS = "/extras"
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,7 @@ class TrainerFolders:
     scratch: Path
     submission: Path
     training_data: Path
+    extras: Path | None = None  # the submission's extra packages
 
 
 @dataclass(frozen=True)
@@ -92,35 +95,24 @@ def choose(requested: str) -> tuple[Isolation, str | None]:
     return "process", f"isolation is 'process'{remark}: files and network are open to the trainer"
 
 
-def environment(scratch: str) -> dict[str, str]:
-    """Return the whole environment of a trainer: nothing is inherited but what is listed here."""
-    return {
-        "HOME": scratch,
-        "KERAS_BACKEND": "tensorflow",
-        "KERAS_HOME": f"{scratch}/keras",
-        "LANG": "C.UTF-8",
-        "PATH": "/usr/bin:/bin",
-        "PYTHONDONTWRITEBYTECODE": "1",
-        "PYTHONHASHSEED": "0",
-        "PYTHONUNBUFFERED": "1",
-        "TF_CPP_MIN_LOG_LEVEL": "2",
-        "TMPDIR": scratch,
-        "XDG_CACHE_HOME": f"{scratch}/cache",
-    }
-
-
 def launch(isolation: Isolation, folders: TrainerFolders) -> Launch:
     """Return how to start `kit.trainer` under `isolation`."""
     if isolation == "process":
-        command = _python(str(folders.exchange), str(folders.submission))
+        command = _python(str(folders.exchange), str(folders.submission), folders.extras)
         scratch = folders.scratch
-        return Launch(command, environment(str(scratch)), working_directory=scratch)
-    arguments = [*_sandbox(folders), "--", *_python(_EXCHANGE, _SUBMISSION)]
-    return Launch(["bwrap", *arguments], environment(_SCRATCH), working_directory=Path("/"))
+        return Launch(
+            command, environment(str(scratch), paths.data_root()), working_directory=scratch
+        )
+    extras = None if folders.extras is None else Path(_EXTRAS)
+    arguments = [*_sandbox(folders), "--", *_python(_EXCHANGE, _SUBMISSION, extras)]
+    return Launch(
+        ["bwrap", *arguments], environment(_SCRATCH, paths.data_root()), working_directory=Path("/")
+    )
 
 
-def _python(exchange: str, submission: str) -> list[str]:
-    return [sys.executable, "-P", "-s", "-m", "kit.trainer", exchange, submission]
+def _python(exchange: str, submission: str, extras: Path | None) -> list[str]:
+    last = [] if extras is None else [str(extras)]
+    return [sys.executable, "-P", "-s", "-m", "kit.trainer", exchange, submission, *last]
 
 
 def _sandbox(folders: TrainerFolders) -> list[str]:
@@ -142,6 +134,8 @@ def _sandbox(folders: TrainerFolders) -> list[str]:
     if folders.training_data.exists():
         arguments += ["--ro-bind", str(folders.training_data), str(folders.training_data)]
     arguments += ["--ro-bind", str(folders.submission), _SUBMISSION]
+    if folders.extras is not None:
+        arguments += ["--ro-bind", str(folders.extras), _EXTRAS]
     arguments += ["--bind", str(folders.exchange), _EXCHANGE]
     arguments += ["--remount-ro", "/", "--chdir", _SCRATCH]
     return arguments

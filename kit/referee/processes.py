@@ -49,7 +49,7 @@ class Processes(abc.ABC):
     def _signal(self, pids: Iterable[int], number: int) -> None:
         """Send a signal to `pids`, or to all of the trainer's processes at once."""
 
-    def _reap(self) -> None:
+    def _reap(self) -> None:  # noqa: B027 - in a PID namespace its init does it
         """Collect what this process inherited."""
 
     def pids(self) -> set[int]:
@@ -95,20 +95,24 @@ class Processes(abc.ABC):
         """Let every process run again."""
         self._signal(self._members(), signal.SIGCONT)
 
-    def kill(self, timeout_seconds: float = 10.0) -> None:
+    def kill(self, patience_seconds: float = 10.0) -> None:
         """Kill every process and reap what this process inherited.
 
+        Thousands of them take a while to end, so what counts is that they become fewer.
+
         Raises:
-            TrialError: something survives.
+            TrialError: something survives, and has done so for `patience_seconds`.
         """
-        deadline = time.monotonic() + timeout_seconds
-        while True:
-            members = {pid: p for pid, p in self._members().items() if not p.has_ended}
-            if not members:
-                break
-            self._note_memory(members)
-            if time.monotonic() > deadline:
-                raise TrialError(f"Processes of the trainer survive SIGKILL: {sorted(members)}.")
+        self._note_memory(self._members())
+        fewest, since = None, time.monotonic()
+        while members := {pid for pid, p in self._members().items() if not p.has_ended}:
+            if fewest is None or len(members) < fewest:
+                fewest, since = len(members), time.monotonic()
+            elif time.monotonic() - since > patience_seconds:
+                raise TrialError(
+                    f"Processes of the trainer survive SIGKILL: {len(members)} of them, the first "
+                    f"{min(members)}. Check this machine for processes in uninterruptible sleep."
+                )
             self._signal(members, signal.SIGKILL)
             time.sleep(0.002)
             self._reap()

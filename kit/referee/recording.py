@@ -36,6 +36,7 @@ class Ending:
     started_at: str = ""
     ended_at: str = ""
     isolation: IsolationLevel = "process"
+    walls: Mapping[str, object] = field(default_factory=dict)  # what the kernel said of them
 
 
 def trial_record(plan: TrialPlan, ending: Ending, clock: Clock, *, attempt: int) -> TrialRecord:

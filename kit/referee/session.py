@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from kit.errors import RuleViolation, TrainerFailed, TrialError
+from kit.errors import RuleViolation, TrainerFailed
 from kit.exchange.channel import Channel, ChannelClosed, Listener
 from kit.exchange.directory import RefereeControl
 from kit.exchange.messages import (
@@ -25,7 +25,7 @@ from kit.records.record import TrialState
 from kit.referee.bench import Bench, Pause, Verdict, visible_metrics
 from kit.referee.evaluator import Interrupted
 from kit.referee.gpu_audit import GpuAudit
-from kit.referee.trainer_process import TrainerProcess
+from kit.referee.trainer_process import Trainer
 
 _TICK_SECONDS = 0.1
 _CONNECT_SECONDS = 120.0
@@ -34,7 +34,7 @@ _MEMORY_CHECK_SECONDS = 1.0
 
 
 def connect(
-    trainer: TrainerProcess,
+    trainer: Trainer,
     listener: Listener,
     setup: Setup,
     interrupted: Callable[[], str | None],
@@ -56,14 +56,20 @@ def connect(
                 channel.send(setup)
             except ChannelClosed:
                 channel.close()
-                raise _death(trainer) from None
+                raise _death(trainer, interrupted) from None
             return channel
         if not trainer.is_alive():
-            raise _death(trainer)
+            raise _death(trainer, interrupted)
     raise TrainerFailed(f"The trainer did not connect in {_CONNECT_SECONDS:.0f} s.")
 
 
-def _death(trainer: TrainerProcess) -> TrialError:
+def _death(trainer: Trainer, interrupted: Callable[[], str | None]) -> Exception:
+    """Return what the end of a connection means; a signal of its organiser explains it best."""
+    deadline = time.monotonic() + trainer.grace_seconds
+    while not interrupted() and time.monotonic() < deadline:
+        time.sleep(_TICK_SECONDS)
+    if name := interrupted():
+        return Interrupted(name)
     status = trainer.exit_status()
     if status is None:
         return RuleViolation("The trainer closed its connection to the referee and ran on.")
@@ -80,7 +86,7 @@ class Session:
     def __init__(
         self,
         bench: Bench,
-        trainer: TrainerProcess,
+        trainer: Trainer,
         channel: Channel,
         control: RefereeControl,
         inbox: WeightsInbox,
@@ -159,19 +165,21 @@ class Session:
         try:
             self._channel.send(message)
         except ChannelClosed:
-            raise _death(self._trainer) from None
+            raise _death(self._trainer, self._bench.interrupted) from None
 
     def _receive(self, timeout_seconds: float) -> bytes | None:
         try:
             return self._channel.receive_line(timeout_seconds)
         except ChannelClosed:
-            raise _death(self._trainer) from None
+            raise _death(self._trainer, self._bench.interrupted) from None
 
     def _set_due(self, due: bool) -> None:
         self._due = due
         self._control.set_evaluation_due(due)
 
     def _check_memory(self) -> None:
+        if self._trainer.limited_by_kernel:
+            return
         now = time.monotonic()
         if now - self._memory_checked < _MEMORY_CHECK_SECONDS:
             return

@@ -19,6 +19,7 @@ class Signals:
 
     def __init__(self) -> None:
         self._name: str | None = None
+        self.count = 0  # of signals so far
         self._previous: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> Signals:
@@ -37,6 +38,7 @@ class Signals:
             signal.signal(number, handler)
 
     def _remember(self, number: int, frame: FrameType | None) -> None:
+        self.count += 1
         self._name = self._name or signal.Signals(number).name
 
     def received(self) -> str | None:

@@ -1,48 +1,36 @@
-"""A launched trainer: its process, its output, and how it ended."""
+"""A trainer that the referee launches: its process, its output, and how it ended."""
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
-import threading
-from typing import IO
+from typing import Protocol
 
 from kit.referee.isolation import Launch
-from kit.referee.processes import ProcessTree, become_subreaper
-
-_KEEP_BYTES = 1 << 20  # of the beginning and of the end of the output
-_TAIL_LINES = 30
+from kit.referee.output import Output, tail
+from kit.referee.processes import Processes, ProcessTree, become_subreaper
 
 
-class _Output:
-    """Drains a pipe and keeps its beginning and end, so that a trainer cannot fill the disk."""
+class Trainer(Protocol):
+    """What a session needs of a trainer, wherever it runs."""
 
-    def __init__(self, pipe: IO[bytes]) -> None:
-        self._head, self._tail, self._dropped = bytearray(), bytearray(), 0
-        self._pipe = pipe
-        self._thread = threading.Thread(target=self._drain, daemon=True)
-        self._thread.start()
+    grace_seconds: float  # how long a signal to the referee may come after the trainer's end
+    limited_by_kernel: bool  # in memory; otherwise the referee looks
 
-    def _drain(self) -> None:
-        with self._pipe:
-            while chunk := os.read(self._pipe.fileno(), 1 << 16):
-                room = _KEEP_BYTES - len(self._head)
-                self._head += chunk[:room]
-                self._tail += chunk[room:]
-                excess = len(self._tail) - _KEEP_BYTES
-                if excess > 0:
-                    self._dropped += excess
-                    del self._tail[:excess]
-
-    def content(self) -> bytes:
-        self._thread.join(timeout=5.0)  # the pipe ends with the last process that holds it
-        note = f"\n[… {self._dropped} bytes left out …]\n".encode() if self._dropped else b""
-        return bytes(self._head) + note + bytes(self._tail)
+    @property
+    def tree(self) -> Processes: ...
+    def is_alive(self) -> bool: ...
+    def end(self) -> None: ...
+    def exit_status(self, timeout_seconds: float = 5.0) -> str | None: ...
+    def log(self) -> bytes: ...
+    def log_tail(self) -> str: ...
 
 
 class TrainerProcess:
     """The process tree of one trainer and what it prints."""
+
+    grace_seconds = 0.0
+    limited_by_kernel = False
 
     def __init__(self, launch: Launch) -> None:
         become_subreaper()
@@ -57,7 +45,7 @@ class TrainerProcess:
         )
         _prefer_for_oom_killer(self._process.pid)
         assert self._process.stdout is not None
-        self._output = _Output(self._process.stdout)
+        self._output = Output(self._process.stdout)
         self.tree = ProcessTree(self._process.pid)
 
     def is_alive(self) -> bool:
@@ -87,8 +75,7 @@ class TrainerProcess:
 
     def log_tail(self) -> str:
         """Return the last lines of the output."""
-        text = self.log().decode("utf-8", errors="replace")
-        return "\n".join(text.splitlines()[-_TAIL_LINES:])
+        return tail(self.log())
 
 
 def _prefer_for_oom_killer(pid: int) -> None:

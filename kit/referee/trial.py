@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 
 from kit.data.prepared import manifest_digests, prepared_bytes, verify
-from kit.errors import KitError
+from kit.errors import KitError, TrialError
 from kit.records.files import write_record
 from kit.records.ledger import LEDGER, Ledger, utc_now
 from kit.records.ledger_entry import Identification, StudyBody
@@ -24,8 +24,10 @@ from kit.referee.clock import Clock
 from kit.referee.conduct import Conduct
 from kit.referee.events import Observer, Outcome
 from kit.referee.exclusive import only_run_of
+from kit.referee.launching import Level
 from kit.referee.recording import trial_record
 from kit.referee.signals import Signals
+from kit.referee.walls import referee_facts
 from kit.rules.plan import TrialPlan
 
 _CHECKED_BYTES = 1 << 30  # read in full before each trial
@@ -41,23 +43,31 @@ def run_trial(
     isolation: str = "auto",
     inline: bool = False,
     memory_limit_bytes: int | None = None,
+    extras: Path | None = None,
 ) -> Outcome:
     """Run one trial under the rules and leave its signed record below `results`.
 
-    The prepared data must exist. Signals that ask to end are honoured at the next safe point; the
+    The prepared data must exist, and so must `extras`, the folder of the submission's extra
+    packages where it has some. Signals that ask to end are honoured at the next safe point; the
     record then says `interrupted`.
 
     Raises:
         KitError: the trial could not be started or recorded. What the trainer does wrong is no
             error here but the state of the record.
     """
-    chosen, remark = isolating.choose("process" if inline else isolation)
+    chosen, remark = _choose("process" if inline else isolation)
     level: IsolationLevel = "inline" if inline else chosen
+    if plan.submission.extra_requirements and extras is None and level != "container":
+        raise TrialError(
+            f"The extra packages of submission {plan.submission.name} were not installed. Install "
+            "them first: kit.engine.extras.installed."
+        )
     describe = partial(
         environment.describe,
         level,
         data_digests=_check_data(plan),
         ignored_variables=environment.ignore_framework_settings(),
+        extra_requirements={p.name: p.version for p in plan.submission.extra_requirements},
     )
     with only_run_of(plan, results):
         key, ledger = load_or_create_key(config), Ledger(results / LEDGER)
@@ -73,7 +83,7 @@ def run_trial(
         with Signals() as signals:
             with _interrupted_on_error(ledger, who, key):
                 started_at, clock = utc_now(), Clock()
-                conduct = Conduct(plan, clock, observer, signals, limit)
+                conduct = Conduct(plan, clock, observer, signals, limit, extras=extras)
                 ending = conduct.run_inline() if inline else conduct.run(chosen)
                 ending = replace(ending, started_at=started_at, ended_at=utc_now(), isolation=level)
                 record = trial_record(plan, ending, clock, attempt=attempt)
@@ -81,7 +91,7 @@ def run_trial(
                     folder,
                     record=record,
                     evaluations=ending.evaluations,
-                    environment=describe(ending.trainer_environment),
+                    environment=describe(ending.trainer_environment, walls=ending.walls),
                     log=ending.log,
                     source=plan.submission.contents,
                     key=key,
@@ -98,6 +108,14 @@ def run_trial(
     )
     observer.finished(outcome)
     return outcome
+
+
+def _choose(isolation: str) -> tuple[Level, str | None]:
+    """Return the level, and a remark where it is weaker than it could be."""
+    if isolation == "container":
+        referee_facts()
+        return "container", None
+    return isolating.choose(isolation)
 
 
 @contextlib.contextmanager

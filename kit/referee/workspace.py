@@ -19,9 +19,12 @@ _MEMORY_BACKED = Path("/dev/shm")
 class Workspace:
     """Exchange directory on memory-backed storage where there is some, scratch, and submission."""
 
-    def __init__(self, sources: Mapping[str, bytes], training_data: Path) -> None:
+    def __init__(
+        self, sources: Mapping[str, bytes], training_data: Path, extras: Path | None = None
+    ) -> None:
         self._sources = sources
         self._training_data = training_data
+        self._extras = extras
         self._roots: list[Path] = []
 
     def __enter__(self) -> TrainerFolders:
@@ -35,16 +38,10 @@ class Workspace:
                 scratch=disk / "scratch",
                 submission=disk / "submission",
                 training_data=self._training_data,
+                extras=self._extras,
             )
             folders.scratch.mkdir()
-            folders.submission.mkdir()
-            for name, content in self._sources.items():
-                if name.endswith(
-                    ".py"
-                ):  # the manifest names workloads: the trainer has no use for it
-                    target = folders.submission / name
-                    target.parent.mkdir(parents=True, exist_ok=True)
-                    target.write_bytes(content)
+            write_code(folders.submission, self._sources)
         except OSError as error:
             self._remove()
             raise TrialError(f"The trial's temporary folders cannot be made: {error}.") from None
@@ -66,6 +63,18 @@ class Workspace:
     def _remove(self) -> None:
         for root in self._roots:
             shutil.rmtree(root, ignore_errors=True)
+
+
+def write_code(folder: Path, sources: Mapping[str, bytes]) -> None:
+    """Write a submission's Python files, readable by every user and writable by this one."""
+    folder.mkdir()
+    for name, content in sources.items():
+        if name.endswith(".py"):  # the manifest names workloads: the trainer has no use for it
+            target = folder / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(content)
+    for path in (folder, *folder.rglob("*")):
+        path.chmod(0o755 if path.is_dir() else 0o644)
 
 
 def _remove_leftovers(parent: Path) -> None:

@@ -14,6 +14,12 @@ from pydantic import Field, PlainValidator, model_validator
 from kit import paths, registry
 from kit.errors import InvalidSubmission, UnknownName
 from kit.records.source_digest import digest_files
+from kit.rules.extra_requirements import (
+    LOCK,
+    ExtraRequirement,
+    extra_requirements,
+    pinned_versions,
+)
 from kit.rules.folder import read_folder
 from kit.rules.ruleset import Count, Name, SubmissionLimits
 from kit.rules.strict_yaml import parse, shown
@@ -127,6 +133,20 @@ class Submission:
         """Return the digest of all paths and contents, as records state it."""
         return digest_files(self.contents)
 
+    @property
+    def extra_requirements(self) -> tuple[ExtraRequirement, ...]:
+        """Return the packages that `requirements.lock` adds to the trainer; most have none.
+
+        Raises:
+            InvalidSubmission: the file is not a lock, or would change what the kit pins.
+        """
+        if LOCK not in self.contents:
+            return ()
+        try:
+            return extra_requirements(self.contents, pinned_versions())
+        except InvalidSubmission as error:
+            raise InvalidSubmission(f"{shown(self.folder)}/{error}") from None
+
     def tuning_for(self, ruleset: str) -> SubmissionTuning:
         """Return the tuning declared for a ruleset, or the default one.
 
@@ -186,7 +206,7 @@ def load_submission(
     Raises:
         UnknownName: there is no submission of that name and no such folder.
         InvalidFile: `submission.yaml` does not match its schema.
-        InvalidSubmission: the folder breaks a limit.
+        InvalidSubmission: the folder breaks a limit, or `requirements.lock` is not a lock.
     """
     text = str(name_or_path)
     shipped = text in registry.submission_names()
@@ -206,9 +226,11 @@ def load_submission(
             f"{shown(manifest_path)}: name: must be the name of the folder, {text!r}. "
             f"Received: {manifest.name!r}. Rename one of them."
         )
-    return Submission(
+    submission = Submission(
         name=manifest.name,
         folder=folder,
         manifest=manifest,
         contents=MappingProxyType(contents),
     )
+    _ = submission.extra_requirements  # refused now, before anything runs
+    return submission

@@ -1,6 +1,7 @@
-"""The trainer process: `python -m kit.trainer EXCHANGE SUBMISSION`.
+"""The trainer process: `python -m kit.trainer EXCHANGE SUBMISSION [EXTRAS]`.
 
 It connects to the referee, builds what it is told to build, and runs the submission after Go.
+EXTRAS is the folder of the submission's extra packages; nothing can be imported from it before Go.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from kit.trainer.receive import receive
 _PR_SET_PDEATHSIG = 1
 
 
-def _train(channel: Channel, exchange: Path, submission: Path) -> None:
+def _train(channel: Channel, exchange: Path, submission: Path, extras: Path | None) -> None:
     setup = receive(channel, Setup)
     # Imported only now: the referee has the connection at once and imports at the same time.
     from kit.backend import framework
@@ -50,6 +51,7 @@ def _train(channel: Channel, exchange: Path, submission: Path) -> None:
         step_hint=setup.step_hint,
         batch_size=setup.batch_size,
         seed=setup.algorithm_seed,
+        extras=extras,
     )
     Loop(program, queue, port).run(max(setup.evaluate_at_steps, default=None))
 
@@ -57,10 +59,11 @@ def _train(channel: Channel, exchange: Path, submission: Path) -> None:
 def main() -> None:
     """Connect, train, and report a failure as a message and on stderr."""
     exchange, submission = Path(sys.argv[1]), Path(sys.argv[2])
+    extras = Path(sys.argv[3]) if len(sys.argv) > 3 else None
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     channel = connect(exchange / directory.SOCKET)
     try:
-        _train(channel, exchange, submission)
+        _train(channel, exchange, submission, extras)
     except ChannelClosed:
         sys.exit("The referee is gone.")
     except BaseException:  # noqa: BLE001 - submission code may raise anything, SystemExit too

@@ -71,6 +71,7 @@ class BenchmarkOptions:
     synthetic: bool = False
     xla: bool | None = None
     seed: int = 0
+    extras: Path | None = None  # folder of the submission's extra packages
 
 
 def benchmark(workload: Workload, options: BenchmarkOptions) -> StepTimes:
@@ -87,6 +88,7 @@ def benchmark(workload: Workload, options: BenchmarkOptions) -> StepTimes:
         batch_size=options.batch_size,
         seed=options.seed,
         xla=options.xla,
+        extras=options.extras,
     )
     queue = _queue(workload, options)
     Loop(program, queue, _StopwatchPort()).run(_WARM_UP_STEPS)

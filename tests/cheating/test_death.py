@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from kit.records.record import TrialState
+from tests.conftest import in_containers
 
 
 def processes_with(text: bytes) -> list[int]:
@@ -50,7 +51,7 @@ def test_a_trainer_over_its_memory_limit_is_stopped(attack) -> None:
     assert "of memory; the limit is 2.0 GiB" in record.reason
 
 
-@pytest.mark.parametrize("level", ["process", "auto"])
+@pytest.mark.parametrize("level", ["process", "auto", in_containers])
 def test_no_child_survives_the_trial(attack, level: str) -> None:
     record = attack("surviving_child", level=level).record
     assert record.state is TrialState.COMPLETED_WITHOUT_TARGET, record.reason
@@ -64,7 +65,7 @@ def test_a_trainer_that_dies_before_it_is_ready_leaves_a_failed_record(
     sandboxed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The training data is hidden, so that building fails off the clock."""
-    monkeypatch.setattr("kit.referee.conduct.train_folder", lambda *_: Path("/nonexistent"))
+    monkeypatch.setattr("kit.referee.launching.train_folder", lambda *_: Path("/nonexistent"))
     outcome = sandboxed("honest")
     assert outcome.record.state is TrialState.FAILED
     assert outcome.record.submission_seconds == 0

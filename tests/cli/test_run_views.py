@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from kit.cli import run as run_module
+from kit.cli import trial as trial_module
 from kit.cli.main import main
 from kit.cli.views import wording
 from kit.cli.views.choice import choose_view
@@ -318,7 +319,7 @@ def test_metrics_are_readable(value, expected):
     ],
 )
 def test_exit_code_follows_the_state(state, reason, code):
-    assert run_module.exit_code(fabricated.outcome(state=state, reason=reason)) == code
+    assert trial_module.exit_code(fabricated.outcome(state=state, reason=reason)) == code
 
 
 @pytest.fixture
@@ -331,10 +332,10 @@ def without_referee(monkeypatch):
         play(view)
         return fabricated.outcome()
 
-    monkeypatch.setattr(run_module, "_plan", lambda request: fabricated.plan())
-    monkeypatch.setattr(run_module, "_prepare_data", lambda plan, view: None)
-    monkeypatch.setattr(run_module, "_note_review", lambda plan, view: None)
-    monkeypatch.setattr(run_module, "_run_trial", referee)
+    monkeypatch.setattr(trial_module, "_plan", lambda request: fabricated.plan())
+    monkeypatch.setattr(trial_module, "_prepare_data", lambda plan, view: None)
+    monkeypatch.setattr(trial_module, "_note_review", lambda plan, view: None)
+    monkeypatch.setattr(trial_module, "_run_trial", referee)
     return calls
 
 
@@ -369,6 +370,11 @@ def test_run_repeats_only_options_that_differ_from_the_defaults(without_referee)
             ["--workload", "mnist", "--evaluate-at-steps", "5,3"],
             "Error: --evaluate-at-steps takes rising whole numbers from 1, separated by commas:"
             " 1,100,200. Received: '5,3'.",
+        ),
+        (
+            ["--workload", "mnist", "--engine", "docker", "--inline"],
+            "Error: --inline is about processes of this machine; containers have an isolation of"
+            " their own. Leave it out, or choose --engine local. Received: --engine=docker.",
         ),
     ],
 )

@@ -11,7 +11,8 @@ import pytest
 from kit import paths
 from kit.errors import NotAvailable, UsageError
 from kit.referee import isolation
-from kit.referee.isolation import TrainerFolders, choose, environment, launch
+from kit.referee.isolation import TrainerFolders, choose, launch
+from kit.trainer.environment import environment
 
 
 @pytest.fixture
@@ -43,9 +44,10 @@ def test_a_project_below_tmp_is_seen_in_the_sandbox(
 
 
 def test_the_environment_is_built_from_nothing() -> None:
-    assert set(environment("/tmp")) == {
+    assert set(environment("/tmp", Path("data"))) == {
         "HOME", "KERAS_BACKEND", "KERAS_HOME", "LANG", "PATH", "PYTHONDONTWRITEBYTECODE",
-        "PYTHONHASHSEED", "PYTHONUNBUFFERED", "TF_CPP_MIN_LOG_LEVEL", "TMPDIR", "XDG_CACHE_HOME",
+        "PYTHONHASHSEED", "PYTHONUNBUFFERED", "STOPWATCH_DATA", "TF_CPP_MIN_LOG_LEVEL", "TMPDIR",
+        "XDG_CACHE_HOME",
     }  # fmt: skip
 
 

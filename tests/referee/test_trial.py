@@ -29,6 +29,7 @@ from kit.referee.environment import gpus
 from kit.referee.exclusive import only_run_of
 from kit.rules.plan import TrialPlan
 from kit.rules.seeds import TrialSeeds
+from kit.trainer.environment import environment
 
 
 def short(plan: TrialPlan, seconds: float = 8.0) -> TrialPlan:
@@ -72,7 +73,7 @@ def test_the_trainers_environment_is_an_allow_list(attack, monkeypatch: pytest.M
         monkeypatch.setenv(name, "0")
     outcome = attack("honest")
     recorded = json.loads((outcome.folder / "environment.json").read_text())
-    assert recorded["trainer_environment"].keys() == isolation.environment("x").keys()
+    assert recorded["trainer_environment"].keys() == environment("x", Path("data")).keys()
     assert set(settings) <= set(recorded["ignored_variables"])
     assert recorded["isolation"] == outcome.record.isolation
     assert recorded["lock_sha256"]["cpu.lock"]
@@ -114,6 +115,13 @@ def test_altered_evaluation_data_is_refused_before_anything_is_entered(
     with pytest.raises(DataError, match=r"has been altered. Run: .*kit data prepare mnist"):
         attack("honest")
     assert Ledger(tmp_path / "results" / LEDGER).attempts() == []
+
+
+def test_data_may_lie_elsewhere(attack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copytree(data_root() / "mnist", tmp_path / "data" / "mnist")
+    monkeypatch.setenv("STOPWATCH_DATA", str(tmp_path / "data"))
+    outcome = attack("honest")
+    assert outcome.record.state is TrialState.COMPLETED_WITHOUT_TARGET, outcome.record.reason
 
 
 @pytest.mark.parametrize("inline", [False, True])

@@ -1,0 +1,66 @@
+"""`kit referee`: one trial, refereed in a container that `docker-compose.yml` started."""
+
+from __future__ import annotations
+
+import os
+import re
+
+import click
+
+from kit import paths
+from kit.cli.trial import Request, carry_out
+from kit.errors import UsageError
+
+_SHIFT = {"": 0, "b": 0, "k": 10, "m": 20, "g": 30}
+_GROUP_MAY_WRITE = 0o002  # the records belong to root and to the group that owns their folder
+
+
+@click.command(hidden=True)
+def referee() -> int:
+    """Referee the trial that the environment describes; the trainer is another container.
+
+    The trainer can read this process's command line, but not its environment.
+    """
+    os.umask(_GROUP_MAY_WRITE)
+    return carry_out(
+        Request(
+            workload=_given("WORKLOAD") or "mnist",
+            variant=_given("VARIANT"),
+            submission=f"/submissions/{_given('SUBMISSION') or 'nadamw'}",
+            ruleset=_given("RULESET") or "mini",
+            study=_number("STUDY") or 1,
+            trial=_number("TRIAL") or 1,
+            seed=_number("SEED"),
+            isolation="container",
+            inline=False,
+            quick=_given("QUICK") is not None,
+            evaluate_at_steps=_numbers("STEPS"),
+            json=_given("JSON") is not None,
+            results=paths.results_root(),
+            memory_limit_bytes=_bytes("TRAINER_MEMORY"),
+        )
+    )
+
+
+def _given(name: str) -> str | None:
+    return os.environ.get(name) or None  # compose sets what was left out to nothing
+
+
+def _number(name: str) -> int | None:
+    text = _given(name)
+    if text is not None and not text.isdecimal():
+        raise UsageError(f"{name} is a whole number. Received: {text!r}.")
+    return None if text is None else int(text)
+
+
+def _numbers(name: str) -> tuple[int, ...]:
+    parts = (_given(name) or "").split(",") if _given(name) else []
+    if not all(part.isdecimal() for part in parts):
+        raise UsageError(f"{name} is whole numbers with commas. Received: {_given(name)!r}.")
+    return tuple(map(int, parts))
+
+
+def _bytes(name: str) -> int | None:
+    """Return an amount as compose writes it: 8g, 512m, 1024b."""
+    found = re.fullmatch(r"(\d+)([bkmg]?)b?", (_given(name) or "").lower())
+    return int(found[1]) << _SHIFT[found[2]] if found else None

@@ -1,0 +1,102 @@
+"""What the referee's container needs of the host: the key, and a place for the records.
+
+In its container the referee is root without the right to ignore owners and modes. Where the kit is
+run by root, or the engine is rootless, that is the owner of these files. Elsewhere they are made
+readable to the group of the engine's socket: whoever is in it can become root here anyway.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kit.engine.client import address
+from kit.errors import NotAvailable, UsageError
+from kit.records.signing import key_path, load_or_create_key
+
+if TYPE_CHECKING:
+    import docker
+
+_MEMORY = Path("/dev/shm")
+
+
+@dataclass(frozen=True)
+class Access:
+    """The file of the key, its name, and the group that the referee joins."""
+
+    key_file: Path
+    key_name: str
+    group: int
+
+
+@contextlib.contextmanager
+def granted(client: docker.DockerClient, *, config: Path, results: Path) -> Iterator[Access]:
+    """Let the referee's container read the key and write below `results`.
+
+    Raises:
+        NotAvailable: the engine is on another machine.
+        UsageError: files belong to somebody else.
+    """
+    socket = _socket()
+    load_or_create_key(config)
+    key = key_path(config)
+    results.mkdir(parents=True, exist_ok=True)
+    if os.getuid() == 0 or "name=rootless" in client.info().get("SecurityOptions", []):
+        yield Access(key, key.stem, group=0)
+        return
+    group = socket.stat().st_gid
+    memory = _MEMORY if os.access(_MEMORY, os.W_OK) else None
+    folder = Path(tempfile.mkdtemp(prefix="stopwatch-key-", dir=memory))
+    try:
+        copy = folder / key.name
+        with _refusals():
+            folder.chmod(0o700)
+            shutil.copyfile(key, copy)
+            os.chown(copy, -1, group)
+            copy.chmod(0o640)
+            _share(results, group)
+        yield Access(copy, key.stem, group)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _socket() -> Path:
+    if not address().startswith("unix://"):
+        raise NotAvailable(
+            f"The container engine at {address()} is not on this machine, so it cannot mount the "
+            "data and results here. Use an engine on this machine, and unset DOCKER_HOST."
+        )
+    return Path(address().removeprefix("unix://"))
+
+
+def _share(results: Path, group: int) -> None:
+    """Give folders, ledger and locks to the group; a new file below inherits it."""
+    ours = os.getuid()
+    for path in (results, *results.rglob("*")):
+        found = path.lstat()
+        if path.is_symlink() or found.st_uid != ours:
+            continue  # written by an earlier container: the group has it already
+        if path.is_dir():
+            os.chown(path, -1, group)
+            path.chmod(0o2775)
+        elif path.name.startswith("ledger.") or path.suffix == ".lock":
+            os.chown(path, -1, group)
+            path.chmod(0o664)
+
+
+@contextlib.contextmanager
+def _refusals() -> Iterator[None]:
+    try:
+        yield
+    except PermissionError as error:
+        raise UsageError(
+            f"{error.filename}: the referee's container cannot be given access: {error.strerror}. "
+            "Join the group of the engine's socket (sudo usermod -aG docker $USER, then log in "
+            "again), or use sudo."
+        ) from None

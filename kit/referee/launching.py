@@ -1,0 +1,82 @@
+"""Where a trainer runs: started here and shut in, or awaited from a container of its own."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from kit import paths
+from kit.data import train_folder
+from kit.exchange import directory
+from kit.exchange.channel import Listener
+from kit.referee import isolation, walls
+from kit.referee.contained import ContainedTrainer, furnished_exchange
+from kit.referee.trainer_process import Trainer, TrainerProcess
+from kit.referee.workspace import Workspace
+from kit.rules.plan import TrialPlan
+from kit.trainer.environment import environment
+
+Level = Literal["container", "bubblewrap", "process"]
+CONTAINER_SCRATCH = "/tmp"
+
+
+@dataclass(frozen=True)
+class Launched:
+    """A trainer that will connect to `listener`; its caller ends it."""
+
+    trainer: Trainer
+    listener: Listener
+    exchange: Path
+    environment: Mapping[str, str]
+    check_walls: Callable[[], Mapping[str, object]]  # facts for the record; raises when open
+
+
+@contextlib.contextmanager
+def launched(
+    level: Level, plan: TrialPlan, *, extras: Path | None, memory_limit_bytes: int
+) -> Iterator[Launched]:
+    """Give a trainer what it needs, and start or await it.
+
+    Args:
+        level: how it is shut in.
+        plan: the trial.
+        extras: folder of the submission's extra packages; a container's image has its own.
+        memory_limit_bytes: of the container.
+
+    Raises:
+        TrialError: the folders it needs cannot be made.
+    """
+    with contextlib.ExitStack() as stack:
+        if level == "container":
+            yield _awaited(stack, plan, memory_limit_bytes)
+        else:
+            yield _started(stack, level, plan, extras)
+
+
+def _started(
+    stack: contextlib.ExitStack, level: isolation.Isolation, plan: TrialPlan, extras: Path | None
+) -> Launched:
+    data = train_folder(plan.workload, plan.ruleset.scale)
+    folders = stack.enter_context(Workspace(plan.submission.contents, data, extras))
+    listener = Listener(folders.exchange / directory.SOCKET)
+    stack.callback(listener.close)
+    launch = isolation.launch(level, folders)
+    trainer = TrainerProcess(launch)
+    return Launched(trainer, listener, folders.exchange, launch.environment, dict)
+
+
+def _awaited(stack: contextlib.ExitStack, plan: TrialPlan, memory_limit_bytes: int) -> Launched:
+    exchange = stack.enter_context(furnished_exchange(plan.submission.contents))
+    listener = Listener(exchange / directory.SOCKET)
+    stack.callback(listener.close)
+    trainer = ContainedTrainer(exchange, memory_limit_bytes)
+
+    def check() -> Mapping[str, object]:
+        return {"referee": walls.referee_facts(), "trainer": trainer.check_walls()}
+
+    return Launched(
+        trainer, listener, exchange, environment(CONTAINER_SCRATCH, paths.data_root()), check
+    )

@@ -95,10 +95,11 @@ class Processes(abc.ABC):
         """Let every process run again."""
         self._signal(self._members(), signal.SIGCONT)
 
-    def kill(self, patience_seconds: float = 10.0) -> None:
+    def kill(self, patience_seconds: float = 120.0) -> None:
         """Kill every process and reap what this process inherited.
 
-        Thousands of them take a while to end, so what counts is that they become fewer.
+        Thousands of forked children take most of a minute to give their memory back, all at the
+        same time: it is long before the first one is gone.
 
         Raises:
             TrialError: something survives, and has done so for `patience_seconds`.

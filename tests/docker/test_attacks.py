@@ -69,7 +69,7 @@ def test_a_fork_bomb_ends_at_the_limit_and_with_the_trial(contained: Any) -> Non
     outcome = contained("fork_bomb")
     found = said(outcome, "FORKED")
     assert found["error"] == "BlockingIOError"
-    assert 100 < found["children"] <= 4096
+    assert 100 < found["children"] < 2048
 
 
 def test_memory_ends_at_the_limit_and_the_referee_lives_to_tell(contained: Any) -> None:

@@ -194,7 +194,7 @@ def test_an_image_of_other_sources_is_refused(
     (tmp_path / "Dockerfile").write_text(recipe)
     other, _ = engine.images.build(path=str(tmp_path), tag="stopwatch:cpu")
     try:
-        with pytest.raises(UsageError, match="other sources .* than this checkout"):
+        with pytest.raises(UsageError, match=r"other sources .* than this checkout"):
             attack("honest", level="container")
     finally:
         engine.images.get(image).tag("stopwatch:cpu")

@@ -24,7 +24,6 @@ from kit.records.files import read_record
 from kit.records.ledger import LEDGER, Ledger
 from kit.records.record import TrialState
 from kit.records.verify import verify_record
-from kit.referee import isolation
 from kit.referee.environment import gpus
 from kit.referee.exclusive import only_run_of
 from kit.rules.plan import TrialPlan

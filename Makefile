@@ -13,6 +13,7 @@ MADE_FOR := $(DEVICE) $(CURDIR)
 
 SUBMISSION ?= nadamw
 RULESET ?= mini
+ENGINE ?= local
 STUDY ?= 1
 TRIAL ?= 1
 SEED ?=
@@ -22,14 +23,14 @@ TARGET ?= cpu
 BASE_IMAGE ?=
 CHOICES = $(sort $(notdir $(patsubst %/workload.yaml,%,$(wildcard workloads/*/workload.yaml))))
 
-.PHONY: help setup run workload-given test test-all lint image lock clean FORCE
+.PHONY: help setup run workload-given test test-docker test-all lint image lock clean FORCE
 
 help: ## List the targets
 	@echo 'Stopwatch: an honest referee for training algorithms. Start with:'
 	@echo
 	@echo '    make run WORKLOAD=mnist'
 	@echo
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 setup: $(STAMP) ## Install what is needed into .venv (DEVICE=gpu for CUDA); the other targets do it too
 
@@ -39,15 +40,19 @@ $(STAMP): requirements/$(DEVICE).lock requirements/dev.lock requirements/install
 
 FORCE:
 
-run: workload-given $(STAMP) ## Run one trial: WORKLOAD=… [SUBMISSION=nadamw RULESET=mini STUDY=1 TRIAL=1 SEED= VARIANT= ARGS=]
+run: workload-given $(STAMP) ## Run one trial: WORKLOAD=… [SUBMISSION=nadamw RULESET=mini STUDY=1 TRIAL=1 SEED= VARIANT= ENGINE=local|docker|auto ARGS=]
 	@$(VENV)/bin/kit run --workload '$(WORKLOAD)' --submission '$(SUBMISSION)' --ruleset '$(RULESET)' \
-		--study '$(STUDY)' --trial '$(TRIAL)' $(if $(SEED),--seed '$(SEED)') $(if $(VARIANT),--variant '$(VARIANT)') $(ARGS)
+		--study '$(STUDY)' --trial '$(TRIAL)' $(if $(SEED),--seed '$(SEED)') $(if $(VARIANT),--variant '$(VARIANT)') \
+		$(if $(filter-out local,$(ENGINE)),--engine '$(ENGINE)' --build) $(ARGS)
 
 workload-given:
 	@$(if $(WORKLOAD),:,$(error Which workload? Say: make run WORKLOAD=mnist. Choose one of: $(CHOICES)))
 
 test: $(STAMP) ## Run the ordinary tests (minutes); ARGS=… goes to pytest
 	@$(VENV)/bin/python -m pytest -q -m 'not slow and not docker and not gpu' $(ARGS)
+
+test-docker: $(STAMP) ## Run the tests that need a container engine (they build the image first)
+	@$(VENV)/bin/python -m pytest -q -m 'docker and not slow and not gpu' $(ARGS)
 
 test-all: $(STAMP) ## Run the slow tests too
 	@$(VENV)/bin/python -m pytest -q -m 'not docker and not gpu' $(ARGS)

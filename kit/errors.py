@@ -6,6 +6,7 @@ KitError                     one line for the user; the CLI prints it and exits
 │   ├── InvalidFile          a YAML, golden or record file that does not parse or validate
 │   ├── InvalidSubmission    a submission that breaks a rule before it runs
 │   └── NotAvailable         known, but not usable here: not built yet, not installed
+├── ImageNotBuilt            a container image could not be built (exit 1)
 ├── DataError                a data set is missing, incomplete or altered (exit 1)
 ├── TrialError               a trial could not be run or recorded (exit 1)
 │   ├── RuleViolation        the trainer did what the rules forbid
@@ -53,6 +54,10 @@ class InvalidSubmission(UsageError):
 
 class NotAvailable(UsageError):
     """Something known that cannot be used here."""
+
+
+class ImageNotBuilt(KitError):
+    """The engine could not build a container image."""
 
 
 class DataError(KitError):

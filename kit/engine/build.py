@@ -17,7 +17,7 @@ from kit import paths
 from kit.engine.client import address, connect
 from kit.engine.image import labels, revision_of, tag
 from kit.engine.sources import commit_seconds
-from kit.errors import KitError, NotAvailable
+from kit.errors import ImageNotBuilt, NotAvailable
 
 NETWORK_VARIABLE = "STOPWATCH_BUILD_NETWORK"
 _KEPT_LINES, _SHOWN_CHARACTERS = 40, 200
@@ -26,10 +26,6 @@ _NO_NETWORK = re.compile(
     r"Temporary failure in name resolution|Name or service not known|Network is unreachable|"
     r"Connection refused|certificate verify failed"
 )
-
-
-class ImageNotBuilt(KitError):
-    """The engine could not build an image."""
 
 
 def pinned_base(project: Path = paths.PROJECT) -> str:

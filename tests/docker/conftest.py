@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from kit import paths
-from kit.engine.build import build
-from kit.engine.client import connect
 from kit.engine.sources import source_files
-from kit.errors import NotAvailable
 
 if TYPE_CHECKING:
     import docker
@@ -27,23 +23,6 @@ _IDENTITY = {
     for who in ("AUTHOR", "COMMITTER")
     for what, value in {"NAME": "t", "EMAIL": "t@example.org", "DATE": COMMIT_DATE}.items()
 }
-
-
-@pytest.fixture(scope="session")
-def engine() -> Iterator[docker.DockerClient]:
-    """A client of the engine that answers."""
-    try:
-        client = connect()
-    except NotAvailable as error:
-        pytest.skip(str(error))
-    with contextlib.closing(client):
-        yield client
-
-
-@pytest.fixture(scope="session")
-def image(engine: docker.DockerClient) -> str:
-    """The id of the image `cpu` of this checkout, built on BASE_IMAGE where that is set."""
-    return build("cpu", os.environ.get("BASE_IMAGE") or None)
 
 
 @pytest.fixture

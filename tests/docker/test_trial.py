@@ -144,7 +144,7 @@ def test_a_client_that_is_killed_loses_nothing(
 
 
 def test_a_referee_that_is_killed_takes_the_trainer_with_it_and_the_attempt_is_listed(
-    start: Any, command: Any, variables: dict[str, str], engine: Any, tmp_path: Path
+    start: Any, engine: Any, tmp_path: Path
 ) -> None:
     process = start("patient")
     (referee,), (trainer,) = containers(engine, "referee"), containers(engine, "trainer")
@@ -155,10 +155,12 @@ def test_a_referee_that_is_killed_takes_the_trainer_with_it_and_the_attempt_is_l
     (attempt,) = Ledger(tmp_path / "results" / LEDGER).attempts()
     assert attempt.end is None
 
-    done = subprocess.run(command("patient", "--json"), env=variables, stdout=-1, check=False)
-    assert json.loads(done.stdout)["trial"]["attempt"] == 2
+    again = start("patient")
+    again.send_signal(signal.SIGINT)
+    stdout, _ = again.communicate(timeout=120)
+    assert json.loads(stdout)["trial"]["attempt"] == 2
     states = [a.state for a in Ledger(tmp_path / "results" / LEDGER).attempts()]
-    assert states[0] is TrialState.INTERRUPTED
+    assert states == [None, TrialState.INTERRUPTED]
 
 
 def test_who_stops_both_containers_interrupts_the_trial_and_does_not_fail_it(

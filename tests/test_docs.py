@@ -12,8 +12,9 @@ from kit.cli.main import _COMMANDS
 DOCUMENTS = sorted([paths.PROJECT / "README.md", *(paths.PROJECT / "docs").glob("*.md")])
 
 
-def test_every_test_that_the_rules_name_exists() -> None:
-    text = (paths.PROJECT / "docs" / "rules.md").read_text()
+@pytest.mark.parametrize("document", ["rules.md", "threat-model.md"])
+def test_every_test_that_is_named_as_evidence_exists(document: str) -> None:
+    text = (paths.PROJECT / "docs" / document).read_text()
     named = re.findall(r"`([a-z_]+/test_[a-z_]+\.py)(?:::(test_\w+))?", text)
     assert len(named) > 20
     for file, test in named:

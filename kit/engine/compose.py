@@ -30,13 +30,17 @@ def compose_command() -> tuple[str, ...]:
     Raises:
         NotAvailable: there is none.
     """
-    override = os.environ.get(OVERRIDE)
+    override = os.environ.get(OVERRIDE, "").strip()
     for candidate in [tuple(override.split())] if override else _CANDIDATES:
         if shutil.which(candidate[0]) and _run([*candidate, "version"], os.environ)[0] == 0:
             return candidate
-    wanted = f"{OVERRIDE}={override}" if override else "neither `docker compose` nor docker-compose"
+    reason = (
+        f"{OVERRIDE}={override} does not work"
+        if override
+        else "neither `docker compose` nor docker-compose works"
+    )
     raise NotAvailable(
-        f"Compose was not found: {wanted} works. Install it (on Debian: sudo apt-get install "
+        f"Compose was not found: {reason}. Install it (on Debian: sudo apt-get install "
         "docker-compose; elsewhere the package docker-compose-plugin)."
     )
 

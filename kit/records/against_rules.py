@@ -8,7 +8,7 @@ from pathlib import Path
 from kit.errors import KitError
 from kit.records.files import SUBMISSION, TRIAL
 from kit.records.findings import Finding, Status
-from kit.records.record import TrialRecord
+from kit.records.record import TrialRecord, is_weaker
 from kit.records.source_digest import digest_files
 
 
@@ -67,6 +67,11 @@ def _differences(record: TrialRecord, files: Mapping[str, bytes]) -> Iterator[st
     if record.workload not in ruleset.workloads:
         yield f"The ruleset has no workload {record.workload!r}."
         return
+    if record.official and is_weaker(record.isolation, ruleset.isolation):
+        yield (
+            f"official is true, but the ruleset asks for isolation {ruleset.isolation!r} at least; "
+            f"the trial ran under {record.isolation!r}."
+        )
     rules = ruleset.workloads[record.workload].for_variant(record.variant)
     if tuning.fixed is not None:
         rules = rules.with_runtime_factor(ruleset.tuning.self_tuning.runtime_factor)

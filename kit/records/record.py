@@ -9,6 +9,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 NANOSECONDS = 1_000_000_000
 IsolationLevel = Literal["container", "bubblewrap", "process", "inline"]
+_STRONGEST_FIRST: tuple[IsolationLevel, ...] = ("container", "bubblewrap", "process", "inline")
+
+
+def is_weaker(level: IsolationLevel, wanted: IsolationLevel) -> bool:
+    """Tell whether a level of isolation is weaker than another."""
+    return _STRONGEST_FIRST.index(level) > _STRONGEST_FIRST.index(wanted)
 
 
 class TrialState(enum.StrEnum):

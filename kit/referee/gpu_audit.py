@@ -8,17 +8,23 @@ Source: NVML API reference, nvmlDeviceGetProcessUtilization.
 from __future__ import annotations
 
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from pathlib import Path
 from typing import Any
 
 import pynvml
 
 
+def _is_visible(pid: int) -> bool:
+    return Path(f"/proc/{pid}").exists()
+
+
 class GpuAudit:
     """Samples the utilisation of all GPUs by process. Without a GPU it knows nothing."""
 
-    def __init__(self, nvml: Any = pynvml) -> None:
+    def __init__(self, nvml: Any = pynvml, is_visible: Callable[[int], bool] = _is_visible) -> None:
         self._nvml = nvml
+        self._is_visible = is_visible
         self._since_microseconds = 0
         try:
             nvml.nvmlInit()
@@ -34,7 +40,8 @@ class GpuAudit:
     def utilization(self, pids: Collection[int]) -> float | None:
         """Return the largest share of a GPU's time that `pids` used in one sample since `start`.
 
-        None when there is no GPU, or its driver does not tell.
+        None when there is no GPU, or its driver does not tell: it names processes as the host
+        does, so in a PID namespace of its own the referee cannot tell whose they are.
         """
         largest: float | None = None
         for device in self._devices:
@@ -46,6 +53,8 @@ class GpuAudit:
                 if getattr(error, "value", None) != self._nvml.NVML_ERROR_NOT_FOUND:
                     continue
                 samples = []  # no process has used the device since then
+            if not all(self._is_visible(sample.pid) for sample in samples):
+                return None
             used = [s.smUtil / 100 for s in samples if s.pid in pids]
             largest = max([largest or 0.0, *used])
         return largest

@@ -15,7 +15,7 @@ from kit.errors import KitError, TrialError
 from kit.records.files import write_record
 from kit.records.ledger import LEDGER, Ledger, utc_now
 from kit.records.ledger_entry import Identification, StudyBody
-from kit.records.record import IsolationLevel, TrialState
+from kit.records.record import IsolationLevel, TrialState, is_weaker
 from kit.records.recovery import enter_missing_end
 from kit.records.signing import SigningKey, load_or_create_key
 from kit.referee import environment
@@ -73,7 +73,7 @@ def run_trial(
         key, ledger = load_or_create_key(config), Ledger(results / LEDGER)
         for earlier in _folders(plan, results):
             enter_missing_end(earlier, ledger, key)
-        attempt, plan = _attempt(plan, ledger, inline=inline)
+        attempt, plan = _attempt(plan, ledger, level)
         who, folder = _identify(plan, attempt, level), _folder(plan, results, attempt)
         observer.started(plan, isolation=level, attempt=attempt, folder=folder)
         if remark and not inline:
@@ -141,7 +141,7 @@ def _check_data(plan: TrialPlan) -> dict[str, str]:
     return manifest_digests(*where)
 
 
-def _attempt(plan: TrialPlan, ledger: Ledger, *, inline: bool) -> tuple[int, TrialPlan]:
+def _attempt(plan: TrialPlan, ledger: Ledger, level: IsolationLevel) -> tuple[int, TrialPlan]:
     """Return the number of this attempt, and the plan with what makes it unofficial added."""
     slot = _identify(plan, 1, "process").slot
     earlier = [a for a in ledger.attempts() if a.identification.slot == slot]
@@ -149,8 +149,10 @@ def _attempt(plan: TrialPlan, ledger: Ledger, *, inline: bool) -> tuple[int, Tri
     reasons = list(plan.unofficial_reasons)
     if plan.ruleset.evaluation.device == "gpu" and not environment.gpus():
         reasons.append("the ruleset evaluates on a GPU, and this machine has none")
-    if inline:
+    if level == "inline":
         reasons.append("--inline runs referee and submission in one process")
+    elif is_weaker(level, plan.ruleset.isolation):
+        reasons.append(f"the ruleset asks for isolation {plan.ruleset.isolation!r} at least")
     if any(a.state not in (None, TrialState.INTERRUPTED) for a in earlier):
         reasons.append("an earlier attempt at this trial has finished")
     elif number > plan.ruleset.max_attempts:

@@ -157,6 +157,7 @@ class Ruleset(Schema):
     source: str
     scale: Literal["mini", "full"]
     hardware: str
+    isolation: Literal["process", "bubblewrap", "container"]  # the weakest for an official result
     evaluation: EvaluationDevice
     tuning: Tuning
     max_attempts: Count = 2

@@ -60,6 +60,17 @@ def test_self_tuning_has_its_runtime_factor() -> None:
     assert told(recorded(rules, hyperparameters={"rate": 0.1}), fixed)[0][0] == "problem"
 
 
+def test_an_official_record_of_weaker_isolation_than_the_rules_ask_for_is_found(
+    trial: Trial, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    strict = RULESET.model_copy(update={"isolation": "container"})
+    monkeypatch.setattr("kit.rules.ruleset.load_ruleset", lambda name: strict)
+    ((status, sentence),) = told(trial)
+    assert status == "problem"
+    assert "asks for isolation 'container' at least; the trial ran under 'process'" in sentence
+    assert told(changed(trial, isolation="container"))[0][0] == "ok"
+
+
 def test_easier_target_is_found(trial: Trial) -> None:
     target = trial.record.rules.target.model_copy(update={"validation": 0.5})
     rules = trial.record.rules.model_copy(update={"target": target})

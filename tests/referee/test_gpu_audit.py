@@ -8,6 +8,8 @@ import pytest
 
 from kit.referee.gpu_audit import GpuAudit
 
+UNSEEN = 99  # a process as the host names it, seen from a PID namespace
+
 
 class Driver:
     """Answers like pynvml with one device and the samples it was given."""
@@ -48,9 +50,10 @@ class Driver:
         (Driver([(8, 100)]), 0.0),
         (Driver(Driver.NVML_ERROR_NOT_FOUND), 0.0),
         (Driver(3), None),
+        (Driver([(7, 40), (UNSEEN, 90)]), None),
     ],
 )
 def test_only_the_trainers_share_counts(driver: Driver, expected: float | None) -> None:
-    audit = GpuAudit(driver)
+    audit = GpuAudit(driver, is_visible=lambda pid: pid != UNSEEN)
     audit.start()
     assert audit.utilization({7}) == expected

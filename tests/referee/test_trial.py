@@ -116,6 +116,14 @@ def test_altered_evaluation_data_is_refused_before_anything_is_entered(
     assert Ledger(tmp_path / "results" / LEDGER).attempts() == []
 
 
+def test_a_weaker_isolation_than_the_ruleset_asks_for_is_not_official(attack) -> None:
+    def strict(plan: TrialPlan) -> TrialPlan:
+        return replace(plan, ruleset=plan.ruleset.model_copy(update={"isolation": "container"}))
+
+    reasons = attack("honest", level="process", change=strict).record.unofficial_reasons
+    assert "the ruleset asks for isolation 'container' at least" in reasons
+
+
 def test_data_may_lie_elsewhere(attack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shutil.copytree(data_root() / "mnist", tmp_path / "data" / "mnist")
     monkeypatch.setenv("STOPWATCH_DATA", str(tmp_path / "data"))

@@ -17,6 +17,7 @@ description: For tests.
 source: these tests
 scale: mini
 hardware: any
+isolation: process
 evaluation: {device: cpu, memory_share: 0.5}
 tuning:
   external: {studies: 3, trials: 4}

@@ -22,6 +22,7 @@ def referee() -> int:
     The trainer can read this process's command line, but not its environment.
     """
     os.umask(_GROUP_MAY_WRITE)
+    os.chdir("/")  # so that paths are shown as on the host: results/…
     return carry_out(
         Request(
             workload=_given("WORKLOAD") or "mnist",

@@ -77,17 +77,21 @@ def _socket() -> Path:
 
 def _share(results: Path, group: int) -> None:
     """Give folders, ledger and locks to the group; a new file below inherits it."""
-    ours = os.getuid()
-    for path in (results, *results.rglob("*")):
-        found = path.lstat()
-        if path.is_symlink() or found.st_uid != ours:
-            continue  # written by an earlier container: the group has it already
-        if path.is_dir():
-            os.chown(path, -1, group)
-            path.chmod(0o2775)
-        elif path.name.startswith("ledger.") or path.suffix == ".lock":
-            os.chown(path, -1, group)
-            path.chmod(0o664)
+    for folder, _, files in os.walk(results):
+        for path in (Path(folder), *(Path(folder, name) for name in files)):
+            with contextlib.suppress(FileNotFoundError):  # another trial's file, of a moment
+                _share_one(path, group)
+
+
+def _share_one(path: Path, group: int) -> None:
+    if path.is_symlink() or path.lstat().st_uid != os.getuid():
+        return  # written by an earlier container: the group has it already
+    if path.is_dir():
+        os.chown(path, -1, group)
+        path.chmod(0o2775)
+    elif path.name.startswith("ledger.") or path.suffix == ".lock":
+        os.chown(path, -1, group)
+        path.chmod(0o664)
 
 
 @contextlib.contextmanager

@@ -92,7 +92,7 @@ class Compose:
         Raises:
             TrialError: something stays.
         """
-        status, output = self._run("down", "--volumes", "--remove-orphans", "--timeout", "5")
+        status, output = self._run("down", "--volumes", "--remove-orphans")
         if status != 0:
             raise TrialError(
                 f"Containers of {self.project} could not be removed: {_last(output)}. Remove them: "

@@ -29,9 +29,9 @@ _LAYOUT = 1  # of the folder; another one is made anew
 _SCRIPTS = "bin"
 _OF_THE_INSTALLER = ("uv_cache.json", "direct_url.json")  # differ from machine to machine
 _WHERE_PACKAGES_ARE = (  # the variables of uv that are kept; others would change what is installed
-    "UV_DEFAULT_INDEX", "UV_INDEX", "UV_EXTRA_INDEX_URL", "UV_FIND_LINKS", "UV_NO_INDEX",
-    "UV_OFFLINE", "UV_CACHE_DIR", "UV_CONFIG_FILE", "UV_KEYRING_PROVIDER", "UV_HTTP_",
-    "UV_INSECURE_HOST", "UV_NATIVE_TLS", "UV_SYSTEM_CERTS",
+    "UV_DEFAULT_INDEX", "UV_INDEX", "UV_EXTRA_INDEX_URL", "UV_FIND_LINKS", "UV_OFFLINE",
+    "UV_CACHE_DIR", "UV_CONFIG_FILE", "UV_KEYRING_PROVIDER", "UV_HTTP_", "UV_INSECURE_HOST",
+    "UV_NATIVE_TLS", "UV_SYSTEM_CERTS",
 )  # fmt: skip
 _INSTALL = (
     "pip", "install", "--require-hashes", "--only-binary", ":all:", "--no-deps",

@@ -123,5 +123,23 @@ def mismatches(facts: ImageFacts, project: Path = paths.PROJECT) -> list[str]:
     return found
 
 
+def is_current(image: str, base_image: str | None, project: Path = paths.PROJECT) -> bool:
+    """Tell whether a build would give `image` again, with the same words about its revision.
+
+    Raises:
+        NotAvailable: there is no engine.
+    """
+    try:
+        facts = describe(image)
+    except NotAvailable:
+        connect().close()  # there is an engine, so it is the image that is missing
+        return False
+    source = revision_of(project)
+    dirty = {True: "true", False: "false", None: UNKNOWN}[facts.dirty]
+    same_words = (facts.revision, dirty) == (source["revision"], source["dirty"])
+    same_base = base_image is None or base_image == facts.base_image
+    return same_words and same_base and not mismatches(facts, project)
+
+
 def _short(revision: str | None) -> str:
     return (revision or UNKNOWN)[:7]

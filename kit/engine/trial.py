@@ -11,7 +11,7 @@ from kit.engine.client import connect
 from kit.engine.compose import Compose, compose_command
 from kit.engine.derived_image import derive_image
 from kit.engine.follow import Follower
-from kit.engine.image import describe, mismatches, tag
+from kit.engine.image import describe, is_current, mismatches, tag
 from kit.engine.settings import Images, Settings, device_of, project_name, variables
 from kit.errors import KitError, NotAvailable, TrialError, UsageError
 from kit.records.verify import verify_record
@@ -43,7 +43,7 @@ def run_in_containers(plan: TrialPlan, settings: Settings, *, observer: Observer
         host = client.info()
         if device == "gpu":
             _check_gpu_runtime(host)
-        images = _images(client, device, settings)
+        images = _images(client, device, settings, observer)
         access = stack.enter_context(
             granted(client, config=settings.config, results=settings.results)
         )
@@ -54,19 +54,23 @@ def run_in_containers(plan: TrialPlan, settings: Settings, *, observer: Observer
         compose = Compose(project, profile=device, variables=told, file=settings.compose_file)
         _clear(client, compose, observer)
         signals = stack.enter_context(Signals())
-        stack.callback(compose.down)
+        stack.callback(_tidy, compose, observer)
         compose.up()
         return _outcome(
             plan, settings, _followed(client, project, plan, settings, observer, signals)
         )
 
 
-def _images(client: docker.DockerClient, device: str, settings: Settings) -> Images:
+def _images(
+    client: docker.DockerClient, device: str, settings: Settings, observer: Observer
+) -> Images:
     """Return the images to run, checked against this checkout."""
-    if settings.build:
+    base = os.environ.get("BASE_IMAGE") or None
+    if settings.build and not is_current(tag(device), base):
         from kit.engine.build import build
 
-        build(device, os.environ.get("BASE_IMAGE") or None)
+        observer.note(f"building the image {tag(device)}")
+        build(device, base)
     facts = describe(tag(device))
     if wrong := mismatches(facts):
         raise UsageError(
@@ -99,6 +103,14 @@ def _clear(client: docker.DockerClient, compose: Compose, observer: Observer) ->
     if left:
         observer.note("removing containers that an earlier run of this trial left")
     compose.down()
+
+
+def _tidy(compose: Compose, observer: Observer) -> None:
+    """Remove the containers; where that fails, the trial's result is still to be told."""
+    try:
+        compose.down()
+    except TrialError as error:
+        observer.note(str(error))
 
 
 def _followed(

@@ -79,9 +79,15 @@ def containers(engine: Any, role: str) -> list[Any]:
     return [c for c in found if c.name.startswith("stopwatch-")]
 
 
+@pytest.mark.parametrize("compose", ["docker-compose", "docker compose"])
 def test_a_trial_is_run_signed_and_verified_outside(
-    command: Any, variables: dict[str, str], tmp_path: Path, image: str
+    compose: str, command: Any, variables: dict[str, str], tmp_path: Path, image: str
 ) -> None:
+    try:
+        subprocess.run([*compose.split(), "version"], capture_output=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip(f"{compose} is not installed here")
+    variables = {**variables, "STOPWATCH_COMPOSE": compose}
     done = subprocess.run(
         command("honest", "--json"), env=variables, capture_output=True, text=True, check=False
     )

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from kit.engine.settings import Settings
+from kit.engine.trial import run_in_containers
 from kit.errors import TrialError
 from kit.records.ledger import LEDGER
 from kit.records.record import TrialState
@@ -17,7 +19,7 @@ from kit.referee.events import Outcome
 from kit.referee.trial import run_trial
 from kit.rules.extra_requirements import LOCK
 from kit.rules.planning import plan_trial
-from tests.conftest import CHEATING, MANIFEST, Silent
+from tests.conftest import CHEATING, MANIFEST, Silent, in_containers
 
 # Keras imports pandas while it is loaded, before Go, where there is one: so a folder that joins
 # sys.path too early is noticed. sitecustomize and numpy would be run, or would hide the pinned one.
@@ -40,8 +42,8 @@ assert sys.path[-1] == str(folder), sys.path
 assert sys.path.count(str(folder)) == 1, sys.path
 assert numpy.__version__ == {numpy!r} and not Path(numpy.__file__).is_relative_to(folder)
 assert not hasattr(sys, "hooked")
-if {read_only!r}:
-    assert str(folder) == "/extras"
+if {mounted!r}:
+    assert str(folder) == {mounted!r}
     try:
         (folder / "smuggled.txt").write_text("x")
     except OSError:
@@ -51,6 +53,7 @@ if {read_only!r}:
 class Algorithm(Base):
     pass
 """
+MOUNTED = {"bubblewrap": "/extras", "container": "/stopwatch-extras"}
 Trial = Callable[..., Outcome]
 
 
@@ -66,7 +69,9 @@ def restored_path() -> Iterator[None]:
 
 
 @pytest.fixture
-def trial(tmp_path: Path, mnist_data: None, restored_path: None) -> Trial:
+def trial(
+    tmp_path: Path, mnist_data: None, restored_path: None, request: pytest.FixtureRequest
+) -> Trial:
     """Return a function that runs the submission above, its extra packages made by hand."""
 
     def run(level: str, *, extras: bool = True) -> Outcome:
@@ -74,7 +79,7 @@ def trial(tmp_path: Path, mnist_data: None, restored_path: None) -> Trial:
 
         folder = tmp_path / "extra"
         folder.mkdir()
-        code = SUBMISSION.format(numpy=numpy.__version__, read_only=level == "bubblewrap")
+        code = SUBMISSION.format(numpy=numpy.__version__, mounted=MOUNTED.get(level))
         (folder / "submission.py").write_text(code)
         (folder / "honest.py").write_text((CHEATING / "attacks" / "honest.py").read_text())
         (folder / "submission.yaml").write_text(MANIFEST.format(name="extra"))
@@ -87,8 +92,12 @@ def trial(tmp_path: Path, mnist_data: None, restored_path: None) -> Trial:
         rules = tmp_path / "cheating.yaml"
         text = (CHEATING / "cheating.yaml").read_text()
         rules.write_text(text.replace("[.py, .yaml]", "[.py, .yaml, .lock]"))
+        plan = plan_trial(workload="mnist", submission=folder, ruleset=rules, **where)
+        if level == "container":
+            request.getfixturevalue("image")
+            return run_in_containers(plan, Settings(**where, extras=packages), observer=Silent())
         return run_trial(
-            plan_trial(workload="mnist", submission=folder, ruleset=rules, **where),
+            plan,
             **where,
             observer=Silent(),
             isolation="auto" if level == "inline" else level,
@@ -99,7 +108,7 @@ def trial(tmp_path: Path, mnist_data: None, restored_path: None) -> Trial:
     return run
 
 
-@pytest.mark.parametrize("level", ["bubblewrap", "process", "inline"])
+@pytest.mark.parametrize("level", ["bubblewrap", "process", "inline", in_containers])
 def test_extra_packages_join_the_path_after_go_and_after_everything_else(
     trial: Trial, level: str
 ) -> None:
@@ -111,6 +120,8 @@ def test_extra_packages_join_the_path_after_go_and_after_everything_else(
     recorded = json.loads((outcome.folder / "environment.json").read_text())
     assert recorded["extra_requirements"] == {"pandas": "3.0.0"}
     assert "pandas" not in recorded["packages"]
+    images = recorded["image_digest"], recorded["trainer_image_digest"]
+    assert (images[0] != images[1]) == (level == "container"), "the referee stays on the base"
 
 
 def test_extra_packages_that_were_not_installed_consume_no_attempt(

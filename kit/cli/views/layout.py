@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import sys
 import textwrap
 from dataclasses import dataclass
@@ -62,4 +63,7 @@ def shown_path(path: Path, directory: Path) -> str:
 
 def kit_command(directory: Path) -> str:
     """Return how to call `kit` from `directory`."""
+    command = shutil.which("kit")
+    if command is not None and Path(command) == Path(sys.prefix) / "bin" / "kit":
+        return "kit"
     return shown_path(Path(sys.prefix) / "bin" / "kit", directory)

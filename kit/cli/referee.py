@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from typing import TypeVar
 
 import click
 
@@ -11,6 +12,7 @@ from kit import paths
 from kit.cli.trial import Request, carry_out
 from kit.errors import UsageError
 
+_Default = TypeVar("_Default", int, None)
 _SHIFT = {"": 0, "b": 0, "k": 10, "m": 20, "g": 30}
 _GROUP_MAY_WRITE = 0o002  # the records belong to root and to the group that owns their folder
 
@@ -29,9 +31,9 @@ def referee() -> int:
             variant=_given("VARIANT"),
             submission=f"/submissions/{_given('SUBMISSION') or 'nadamw'}",
             ruleset=_given("RULESET") or "mini",
-            study=_number("STUDY") or 1,
-            trial=_number("TRIAL") or 1,
-            seed=_number("SEED"),
+            study=_number("STUDY", 1),
+            trial=_number("TRIAL", 1),
+            seed=_number("SEED", None),
             isolation="container",
             inline=False,
             quick=_given("QUICK") is not None,
@@ -47,11 +49,11 @@ def _given(name: str) -> str | None:
     return os.environ.get(name) or None  # compose sets what was left out to nothing
 
 
-def _number(name: str) -> int | None:
+def _number(name: str, default: _Default) -> int | _Default:
     text = _given(name)
     if text is not None and not text.isdecimal():
         raise UsageError(f"{name} is a whole number. Received: {text!r}.")
-    return None if text is None else int(text)
+    return default if text is None else int(text)
 
 
 def _numbers(name: str) -> tuple[int, ...]:

@@ -154,7 +154,6 @@ def test_a_package_that_the_index_does_not_have_is_named(index: Path, cache: Pat
 def test_an_index_that_cannot_be_reached_is_one_line(
     index: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delenv("UV_NO_INDEX")
     monkeypatch.setenv("UV_DEFAULT_INDEX", "http://127.0.0.1:9/simple")
     monkeypatch.setenv("UV_HTTP_RETRIES", "0")
     alpha = ExtraRequirement("alpha", "1.0", ("0" * 64,))

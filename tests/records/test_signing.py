@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from kit.records.signing import (
     PublicKey,
     create_key,
     key_names,
+    key_path,
     keys_folder,
     load_key,
     load_or_create_key,
@@ -25,7 +27,8 @@ from kit.records.signing import (
 
 @pytest.fixture(autouse=True)
 def _no_chosen_key(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("STOPWATCH_KEY", raising=False)
+    for name in ("STOPWATCH_KEY", "STOPWATCH_KEY_FILE"):
+        monkeypatch.delenv(name, raising=False)
 
 
 def test_development_key_is_created_once_and_private(tmp_path: Path) -> None:
@@ -147,3 +150,74 @@ def test_private_key_is_no_trusted_key(tmp_path: Path) -> None:
     for text in (str(path), "abc", "/nowhere", "zz" * 32):
         with pytest.raises(UsageError, match="A trusted key is 64 hexadecimal digits"):
             parse_public_key(text)
+
+
+@pytest.fixture
+def mounted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a key's file outside the folder of keys, which the environment names."""
+    create_key(tmp_path / "origin", "organiser")
+    path = (keys_folder(tmp_path / "origin") / "organiser.pem").rename(tmp_path / "organiser.pem")
+    monkeypatch.setenv("STOPWATCH_KEY_FILE", str(path))
+    return path
+
+
+def test_the_file_of_a_key_follows_name_and_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = keys_folder(tmp_path)
+    assert key_path(tmp_path) == folder / "development.pem"
+    assert key_path(tmp_path, "other") == folder / "other.pem"
+    monkeypatch.setenv("STOPWATCH_KEY", "organiser")
+    assert key_path(tmp_path) == folder / "organiser.pem"
+    assert key_path(tmp_path, "other") == folder / "other.pem"
+    monkeypatch.setenv("STOPWATCH_KEY_FILE", "/run/secrets/x.pem")
+    assert key_path(tmp_path) == Path("/run/secrets/x.pem")
+    assert key_path(tmp_path, "other") == folder / "other.pem", "a name that is given counts more"
+    monkeypatch.setenv("STOPWATCH_KEY_FILE", "")
+    assert key_path(tmp_path) == folder / "organiser.pem"
+
+
+def test_a_mounted_key_is_used_and_no_other_is_made(tmp_path: Path, mounted: Path) -> None:
+    key = load_or_create_key(tmp_path / "config")
+    assert (key.name, key.public) == ("organiser", load_key(mounted).public)
+    assert not (tmp_path / "config").exists()
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o440])
+def test_a_mounted_key_may_be_readable_by_its_group(
+    tmp_path: Path, mounted: Path, mode: int
+) -> None:
+    mounted.chmod(mode)
+    assert load_or_create_key(tmp_path / "config").name == "organiser"
+
+
+@pytest.mark.parametrize("mode", [0o644, 0o642, 0o641])
+def test_a_mounted_key_is_refused_when_everybody_can_reach_it(
+    tmp_path: Path, mounted: Path, mode: int
+) -> None:
+    mounted.chmod(mode)
+    with pytest.raises(UsageError, match=rf"{mounted} can be read .* \(mode {mode:04o}\)"):
+        load_or_create_key(tmp_path / "config")
+
+
+def test_a_mounted_key_that_is_missing_is_named_and_not_made(tmp_path: Path, mounted: Path) -> None:
+    mounted.unlink()
+    with pytest.raises(InvalidFile, match=rf"{mounted}: No such file or directory"):
+        load_or_create_key(tmp_path / "config")
+    assert not mounted.exists()
+
+
+def test_a_secret_is_the_same_for_a_key_and_a_purpose_and_for_nothing_else(
+    tmp_path: Path,
+) -> None:
+    key, other = create_key(tmp_path, "one"), create_key(tmp_path, "other")
+    secret = key.derive_secret("ledger a")
+    assert len(secret) == 32
+    assert load_or_create_key(tmp_path, "one").derive_secret("ledger a") == secret
+    assert len({secret, key.derive_secret("ledger b"), other.derive_secret("ledger a")}) == 3
+
+
+def test_a_secret_cannot_be_made_of_a_published_signature(tmp_path: Path) -> None:
+    key = create_key(tmp_path, "one")
+    published = hashlib.sha256(key.sign(b"ledger a")).digest()
+    assert key.derive_secret("ledger a") != published

@@ -1,4 +1,4 @@
-"""A trainer in another container: what it prints, how it ended, and the folder it is given.
+"""A trainer in another container: what it prints, and how it ended.
 
 The other side is the real first process of a trainer's container, with a script as the trainer.
 """
@@ -18,10 +18,9 @@ from pathlib import Path
 import pytest
 
 from kit import paths
-from kit.errors import TrialError
 from kit.exchange import directory
 from kit.referee import contained
-from kit.referee.contained import ContainedTrainer, furnished_exchange
+from kit.referee.contained import ContainedTrainer
 
 GIB = 1 << 30
 FIRST_PROCESS = """
@@ -145,10 +144,16 @@ def test_an_end_that_nobody_reports_is_told_so(awaited, run, namespace, exchange
     assert not awaited.is_alive()
 
 
-def test_a_status_of_nothing_is_not_reported(awaited, exchange):
+def test_a_status_of_nothing_is_not_reported(awaited, exchange, namespace):
+    namespace.started.append(subprocess.Popen(["sleep", "600"], start_new_session=True))
     connected(exchange).close()
     connected(exchange).close()
     awaited._listening.join(timeout=60)
+    assert awaited.exit_status(timeout_seconds=0) == "not reported"
+
+
+def test_a_trainer_that_ends_before_it_is_complete_has_not_reported(awaited, exchange):
+    connected(exchange).close()
     assert awaited.exit_status() == "not reported"
 
 
@@ -192,74 +197,3 @@ def test_the_end_wakes_a_listener_that_waits_for_a_connection(awaited, exchange,
 def test_the_end_comes_once_more_without_harm(awaited):
     awaited.end()
     awaited.end()
-
-
-CODE = {
-    "submission.py": b"x = 1\n",
-    "deep/more.py": b"y = 2\n",
-    "submission.yaml": b"name: it names workloads\n",
-    "requirements.lock": b"alpha==1.0\n",
-}
-
-
-def listing(folder: Path) -> dict[str, int]:
-    return {str(p.relative_to(folder)): p.stat().st_mode & 0o777 for p in folder.rglob("*")}
-
-
-def test_the_exchange_holds_the_code_readable_by_all_and_nothing_else(exchange):
-    before = os.umask(0o077)
-    try:
-        with furnished_exchange(CODE, exchange) as given:
-            assert given == exchange
-            assert listing(exchange) == {
-                "submission": 0o755,
-                "submission/submission.py": 0o644,
-                "submission/deep": 0o755,
-                "submission/deep/more.py": 0o644,
-            }
-            assert (exchange / "submission/deep/more.py").read_bytes() == b"y = 2\n"
-    finally:
-        os.umask(before)
-
-
-def test_what_an_earlier_trial_left_is_gone_and_what_it_links_to_is_not(exchange, tmp_path):
-    outside = tmp_path / "outside"
-    outside.mkdir()
-    (outside / "kept").touch()
-    (exchange / "link").symlink_to(outside)
-    (exchange / "dangling").symlink_to(tmp_path / "nowhere")
-    (exchange / "control").touch()
-    (exchange / "submission/deep").mkdir(parents=True)
-    (exchange / "submission/deep/old.py").touch()
-    with furnished_exchange({"submission.py": b""}, exchange):
-        assert set(listing(exchange)) == {"submission", "submission/submission.py"}
-    assert (outside / "kept").exists()
-
-
-def test_the_exchange_is_empty_afterwards_whatever_happens(exchange):
-    with pytest.raises(KeyError), furnished_exchange(CODE, exchange):
-        (exchange / directory.WEIGHTS).touch()
-        raise KeyError
-    assert list(exchange.iterdir()) == []
-
-
-def test_without_an_exchange_the_message_says_how_to_start_it(tmp_path):
-    missing = tmp_path / "nowhere"
-    with pytest.raises(TrialError) as caught, furnished_exchange(CODE, missing):
-        pass
-    assert str(caught.value) == (
-        f"There is no {missing}: the referee of a container is started by docker-compose.yml. "
-        "Use: kit run --engine docker."
-    )
-
-
-def test_an_exchange_that_cannot_be_written_is_one_line(exchange, monkeypatch):
-    def full(folder: Path, sources: object) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(contained, "write_code", full)
-    with pytest.raises(TrialError) as caught, furnished_exchange(CODE, exchange):
-        pass
-    message = str(caught.value)
-    assert message.startswith(f"The exchange {exchange} cannot be used: ")
-    assert "No space left on device" in message

@@ -13,6 +13,7 @@ from kit.cli.trial import Request, carry_out
 from kit.errors import UsageError
 
 _Default = TypeVar("_Default", int, None)
+_DIGEST = re.compile(r"(?:\S+@)?sha256:[0-9a-f]{64}")
 _SHIFT = {"": 0, "b": 0, "k": 10, "m": 20, "g": 30}
 _GROUP_MAY_WRITE = 0o002  # the records belong to root and to the group that owns their folder
 
@@ -23,6 +24,8 @@ def referee() -> int:
 
     The trainer can read this process's command line, but not its environment.
     """
+    for name in ("STOPWATCH_IMAGE_DIGEST", "STOPWATCH_TRAINER_IMAGE_DIGEST"):
+        _check_digest(name)
     os.umask(_GROUP_MAY_WRITE)
     os.chdir("/")  # so that paths are shown as on the host: results/…
     return carry_out(
@@ -43,6 +46,16 @@ def referee() -> int:
             memory_limit_bytes=_bytes("TRAINER_MEMORY"),
         )
     )
+
+
+def _check_digest(name: str) -> None:
+    """Refuse a tag: it says nothing about what ran, because it moves."""
+    value = _given(name) or ""
+    if not _DIGEST.fullmatch(value):
+        raise UsageError(
+            f"{name} is an image's digest, as `make image` prints it: sha256 and 64 digits. Name "
+            f"the image by its digest in STOPWATCH_IMAGE and TRAINER_IMAGE. Received: {value!r}."
+        )
 
 
 def _given(name: str) -> str | None:

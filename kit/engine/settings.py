@@ -8,6 +8,7 @@ from pathlib import Path
 
 from kit import paths
 from kit.engine.access import Access
+from kit.errors import UsageError
 from kit.rules.plan import TrialPlan
 
 _LEFT_TO_HOST_BYTES = 2 << 30  # of memory, for the referee and the system
@@ -59,8 +60,16 @@ def variables(
         images: what runs.
         access: the key and the group.
         memory_bytes: of the host.
+
+    Raises:
+        UsageError: a path cannot be mounted.
     """
     ruleset = plan.ruleset
+    mounted = (plan.submission.folder.absolute(), settings.results, paths.data_root())
+    if wrong := [path for path in mounted if ":" in str(path)]:
+        raise UsageError(
+            f"A container cannot mount {wrong[0]}: the path holds a colon. Rename the folder."
+        )
     file = ruleset.path or paths.RULES / f"{ruleset.name}.yaml"
     trainer_bytes = max(_LEAST_BYTES, memory_bytes - _LEFT_TO_HOST_BYTES)
     return {

@@ -167,8 +167,10 @@ def _failure(
             "The referee's container was killed: it went beyond its memory limit. Free memory on "
             "this machine, then repeat."
         )
+    from docker.errors import DockerException
+
     said = follower.said[-1].strip() if follower.said else ""
-    with contextlib.suppress(KitError):
+    with contextlib.suppress(KitError, DockerException):  # it may be gone already
         trainer = _service(client, project, "trainer").logs(tail=1).decode(errors="replace").strip()
         said = said or trainer
     return TrialError(

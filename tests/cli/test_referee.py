@@ -18,6 +18,7 @@ VARIABLES = (
     "WORKLOAD", "VARIANT", "SUBMISSION", "RULESET", "STUDY", "TRIAL", "SEED", "QUICK", "STEPS",
     "JSON", "TRAINER_MEMORY",
 )  # fmt: skip
+DIGESTS = ("STOPWATCH_IMAGE_DIGEST", "STOPWATCH_TRAINER_IMAGE_DIGEST")
 
 
 @pytest.fixture(autouse=True)
@@ -25,6 +26,8 @@ def _as_compose_starts_it(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Give every variable, empty, as compose does; undo what the command does to its process."""
     for name in VARIABLES:
         monkeypatch.setenv(name, "")
+    for name in DIGESTS:
+        monkeypatch.setenv(name, f"sha256:{64 * 'a'}")
     monkeypatch.setenv("STOPWATCH_RESULTS", "/results")
     folder, mask = Path.cwd(), os.umask(0o022)
     os.umask(mask)
@@ -141,3 +144,16 @@ def test_it_is_a_command_that_people_are_not_shown(capsys):
     assert "  run " in shown
     assert "referee" not in shown.partition("Commands:")[2]
     assert CliRunner().invoke(main_module.cli, ["referee", "--help"]).exit_code == 0
+
+
+@pytest.mark.parametrize("name", DIGESTS)
+@pytest.mark.parametrize("value", ["stopwatch:cpu", "", "sha256:abc"])
+def test_an_image_that_is_named_by_a_tag_is_refused(name, value, monkeypatch, requests, capsys):
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SystemExit) as ended:
+        main(["referee"])
+    assert ended.value.code == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"Error: {name} is an image's digest")
+    assert error.endswith(f"Received: {value!r}.\n")
+    assert requests == []

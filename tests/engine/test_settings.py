@@ -12,6 +12,7 @@ import pytest
 from kit import paths
 from kit.engine.access import Access
 from kit.engine.settings import Images, Settings, device_of, project_name, variables
+from kit.errors import UsageError
 from kit.rules.plan import TrialPlan
 from kit.rules.planning import plan_trial
 from tests.conftest import CHEATING, write_attack
@@ -55,6 +56,12 @@ def test_a_trial_is_described_by_names_numbers_and_places(planned):
         "STOPWATCH_GID": "997",
     }
     assert expected.items() <= given.items()
+
+
+def test_a_folder_that_cannot_be_mounted_is_named(planned, monkeypatch):
+    monkeypatch.setenv("STOPWATCH_DATA", "/data:old")
+    with pytest.raises(UsageError, match=r"cannot mount /data:old: the path holds a colon\."):
+        told(planned())
 
 
 def test_what_was_left_out_is_empty_and_not_missing(planned):

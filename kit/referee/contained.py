@@ -19,11 +19,13 @@ from kit.errors import TrialError
 from kit.exchange import directory
 from kit.referee.output import Output, tail
 from kit.referee.processes import NamespaceProcesses
+from kit.referee.surroundings import MAX_REPORT_BYTES, surroundings_facts
 from kit.referee.walls import trainer_facts
 from kit.referee.workspace import write_code
 
 EXCHANGE = Path("/exchange")
 _MAX_STATUS_BYTES = 100
+_REPORT_SECONDS = 10.0
 _POLL_SECONDS = 0.01
 
 
@@ -41,6 +43,8 @@ class ContainedTrainer:
         self._memory_limit_bytes = memory_limit_bytes
         self._output: Output | None = None
         self._status = ""
+        self._report = b""
+        self._reported = threading.Event()
         self._door = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._path = exchange / directory.OUTPUT
         self._door.bind(str(self._path))
@@ -50,28 +54,37 @@ class ContainedTrainer:
         self._listening.start()
 
     def _listen(self) -> None:
-        """Take two connections, before submission code exists: its output, then how it ended."""
+        """Take two connections, before submission code exists: its output, and its own words."""
         with contextlib.suppress(OSError):  # closed: the trial is over
             output, _ = self._door.accept()
             self._output = Output(output.makefile("rb", buffering=0))
             output.close()
             status, _ = self._door.accept()
             self._path.unlink(missing_ok=True)
-            with status:
-                said = status.recv(_MAX_STATUS_BYTES)
-            self._status = said.decode("ascii", errors="replace") or "not reported"
+            with status, status.makefile("rb") as lines:
+                self._report = lines.readline(MAX_REPORT_BYTES)
+                self._reported.set()
+                said = lines.readline(_MAX_STATUS_BYTES).decode("ascii", errors="replace")
+            self._status = said.strip() or "not reported"
 
     def is_alive(self) -> bool:
         """Tell whether it runs, or is still awaited."""
         return self._output is None or self.tree.any_running()
 
-    def check_walls(self) -> Mapping[str, object]:
-        """Return what shuts the trainer in, as the kernel shows it.
+    def check_walls(self, training_data: Path) -> Mapping[str, object]:
+        """Return what shuts the trainer in: as the kernel shows it, and as it sees itself.
 
         Raises:
             TrialError: something is open that `docker-compose.yml` keeps shut.
         """
-        return trainer_facts(self.tree.pids())
+        by_kernel = trainer_facts(self.tree.pids())
+        self._reported.wait(timeout=_REPORT_SECONDS)
+        by_itself = surroundings_facts(
+            self._report,
+            training_data=training_data,
+            memory_limit_bytes=self._memory_limit_bytes,
+        )
+        return {**by_kernel, **by_itself}
 
     def end(self) -> None:
         """Kill every process of the namespace."""

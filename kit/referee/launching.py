@@ -75,7 +75,8 @@ def _awaited(stack: contextlib.ExitStack, plan: TrialPlan, memory_limit_bytes: i
     trainer = ContainedTrainer(exchange, memory_limit_bytes)
 
     def check() -> Mapping[str, object]:
-        return {"referee": walls.referee_facts(), "trainer": trainer.check_walls()}
+        data = train_folder(plan.workload, plan.ruleset.scale)
+        return {"referee": walls.referee_facts(), "trainer": trainer.check_walls(data)}
 
     return Launched(
         trainer, listener, exchange, environment(CONTAINER_SCRATCH, paths.data_root()), check

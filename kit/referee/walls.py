@@ -1,7 +1,7 @@
 """Whether the containers are shut in as `docker-compose.yml` says, read from the kernel.
 
-A result says `container` only if this holds: a compose file that was loosened is noticed here. What
-cannot be seen from inside (limits, the trainer's mounts and network) the file alone decides.
+A result says `container` only if this holds: a compose file that was loosened is noticed here, or
+by `kit.referee.surroundings`.
 Source: proc(5), capabilities(7).
 """
 
@@ -34,7 +34,7 @@ def referee_facts() -> Mapping[str, object]:
         "the referee has a network": networks != _SEES_ONLY_ITSELF,
         "the referee is process 1 of its container (init: true is missing)": os.getpid() == 1,
     }
-    _refuse(wrong)
+    refuse(wrong)
     return _shown(status)
 
 
@@ -55,12 +55,17 @@ def trainer_facts(pids: Collection[int]) -> Mapping[str, object]:
             "the trainer can gain privileges": status.get("NoNewPrivs") != "1",
             "the trainer's system calls are not filtered": status.get("Seccomp") != _SECCOMP_FILTER,
         }
-        _refuse(wrong)
-    _refuse(wrong)
+        refuse(wrong)
+    refuse(wrong)
     return _shown(statuses[0])
 
 
-def _refuse(wrong: Mapping[str, bool]) -> None:
+def refuse(wrong: Mapping[str, bool]) -> None:
+    """Refuse to go on when something is wrong.
+
+    Raises:
+        TrialError: the sentences that are true.
+    """
     found = [text for text, is_so in wrong.items() if is_so]
     if found:
         raise TrialError(

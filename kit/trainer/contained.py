@@ -1,12 +1,13 @@
 """The first process of a trainer's container: `python -m kit.trainer.contained`.
 
-It waits for the referee, starts the trainer with its output going there, and reports how it ended:
-the referee is in another container, so it is no parent that could see. What it says is believed as
-little as anything else that comes from here.
+It waits for the referee, tells what it sees around it, starts the trainer with its output going
+there, and reports how it ended: the referee is in another container, so it is no parent that could
+see. What is said after the submission started is believed as little as anything from here.
 """
 
 from __future__ import annotations
 
+import json
 import signal
 import socket
 import subprocess
@@ -17,6 +18,7 @@ from pathlib import Path
 from kit import paths
 from kit.exchange import directory
 from kit.trainer.environment import environment
+from kit.trainer.surroundings import surroundings
 
 EXCHANGE = Path("/exchange")
 EXTRAS = Path("/stopwatch-extras")  # packages of the submission, in an image of its own
@@ -28,6 +30,7 @@ _POLL_SECONDS = 0.02
 def main() -> None:
     """Run one trainer and end as it ended."""
     output, status = _connect(), _connect()
+    status.sendall(json.dumps(surroundings()).encode() + b"\n")
     command = [sys.executable, "-P", "-s", "-m", "kit.trainer"]
     command += [str(EXCHANGE), str(EXCHANGE / directory.SUBMISSION)]
     command += [str(EXTRAS)] if EXTRAS.exists() else []
@@ -42,7 +45,7 @@ def main() -> None:
     output.close()
     code = trainer.wait()
     ending = f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit status {code}"
-    status.sendall(ending.encode())
+    status.sendall(ending.encode() + b"\n")
     sys.exit(128 - code if code < 0 else code)
 
 

@@ -105,6 +105,14 @@ def test_a_trainer_that_hides_from_being_stopped_is_frozen(contained: Any) -> No
         ('user: "10001:10001"  ', 'user: "0:0"  ', "the trainer runs as root"),
         ("cap_add: [KILL] ", "cap_add: [KILL, SYS_PTRACE] ", "other capabilities than KILL"),
         (', pid: "service:referee"}', "}", "cannot be seen"),
+        (
+            'pid: "service:referee"}',
+            'pid: "service:referee", network_mode: host}',
+            "the trainer has a network",
+        ),
+        ("TRAINER_MEMORY=${TRAINER_MEMORY:-8g}", "TRAINER_MEMORY=1g", "memory is not limited"),
+        ("pids_limit: 2048 ", "pids_limit: 100000 ", "processes is not limited"),
+        ("/train:ro", "/:ro", "the trainer can see /data/mnist/mini"),
         ("  read_only: true ", "  read_only: false ", "root file system can be written"),
         (
             'security_opt: ["no-new-privileges:true"]',

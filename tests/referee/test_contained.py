@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 
 from kit import paths
+from kit.errors import TrialError
 from kit.exchange import directory
 from kit.referee import contained
 from kit.referee.contained import ContainedTrainer
@@ -144,6 +145,16 @@ def test_an_end_that_nobody_reports_is_told_so(awaited, run, namespace, exchange
     assert not awaited.is_alive()
 
 
+def test_what_the_container_says_of_itself_is_checked_before_anything_starts(
+    awaited, run, exchange, monkeypatch
+):
+    monkeypatch.setattr(contained, "trainer_facts", lambda pids: {})
+    awaited.tree.pids = set
+    run("exec sleep 600")  # on this machine, where everything can be seen
+    with pytest.raises(TrialError, match=r"the trainer can (see|write to) /"):
+        awaited.check_walls(Path("/data/mnist/mini/train"))
+
+
 def test_a_status_of_nothing_is_not_reported(awaited, exchange, namespace):
     namespace.started.append(subprocess.Popen(["sleep", "600"], start_new_session=True))
     connected(exchange).close()
@@ -159,7 +170,7 @@ def test_a_trainer_that_ends_before_it_is_complete_has_not_reported(awaited, exc
 
 def test_a_status_is_cut_and_need_not_be_text(awaited, exchange):
     output, status = connected(exchange), connected(exchange)
-    status.sendall(b"\xff" * 4096)
+    status.sendall(b"{}\n" + b"\xff" * 4096)
     awaited._listening.join(timeout=60)
     for connection in (output, status):
         connection.close()
@@ -168,7 +179,7 @@ def test_a_status_is_cut_and_need_not_be_text(awaited, exchange):
 
 def test_a_third_connection_is_refused(awaited, exchange):
     with connected(exchange), connected(exchange) as status:
-        status.sendall(b"exit status 0")
+        status.sendall(b"{}\nexit status 0\n")
         awaited._listening.join(timeout=60)
         with pytest.raises(FileNotFoundError):
             connected(exchange)

@@ -122,6 +122,8 @@ def _followed(
     signals: Signals,
 ) -> Follower:
     """Show what the referee reports until it ends; hand signals on to it."""
+    from docker.errors import DockerException
+
     referee = _service(client, project, "referee")
     follower = Follower(plan, observer, settings.results)
     passed_on = 0
@@ -131,7 +133,7 @@ def _followed(
         name = signals.received()
         if name and signals.count > passed_on:
             passed_on = signals.count
-            with contextlib.suppress(Exception):  # it has ended meanwhile
+            with contextlib.suppress(DockerException):  # it has ended meanwhile
                 referee.kill(name if passed_on == 1 else "SIGKILL")
             observer.note(
                 f"{name}: the referee writes its record and ends"

@@ -51,7 +51,7 @@ workload-given:
 test: $(STAMP) ## Run the ordinary tests (minutes); ARGS=… goes to pytest
 	@$(VENV)/bin/python -m pytest -q -m 'not slow and not docker and not gpu' $(ARGS)
 
-test-docker: $(STAMP) ## Run the tests that need a container engine (they build the image first)
+test-docker: image ## Run the tests that need a container engine, and the image first
 	@$(VENV)/bin/python -m pytest -q -m 'docker and not slow and not gpu' $(ARGS)
 
 test-all: $(STAMP) ## Run the slow tests too

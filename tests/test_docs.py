@@ -9,7 +9,7 @@ import pytest
 from kit import paths
 from kit.cli.main import _COMMANDS
 
-DOCUMENTS = sorted([paths.PROJECT / "README.md", *(paths.PROJECT / "docs").glob("*.md")])
+DOCUMENTS = sorted([paths.PROJECT / "README.md", *(paths.PROJECT / "docs").rglob("*.md")])
 
 
 @pytest.mark.parametrize("document", ["rules.md", "threat-model.md"])

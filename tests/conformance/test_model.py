@@ -43,9 +43,10 @@ def test_models_equal_their_golden_files(path):
     report = check_model(path)
     assert [check for check in report.checks if not check.passed] == []
     quantities = {check.quantity for check in report.checks}
-    assert {"output/eval", "output/train", "loss_soft_ls0.1/per_example"} <= quantities
-    for prefix, count in (("grad/", 62), ("new_state/", 40), ("loss", 16)):
-        assert sum(quantity.startswith(prefix) for quantity in quantities) == count
+    assert {"output/eval", "output/train"} <= quantities
+    with np.load(path, allow_pickle=False) as golden:  # nothing that the file has is left out
+        prefixes = ("output/", "loss", "grad/", "new_state/")
+        assert quantities >= {key for key in golden.files if key.startswith(prefixes)}
 
 
 def test_subject_names_workload_and_variant():

@@ -117,9 +117,9 @@ MNIST = "workloads/mnist"
         (
             "held_out/variants",
             {"wmt": ["silu"]},
-            "held_out.variants lists wmt. Choose one of: mnist, imagenet_resnet.",
+            "held_out.variants lists wmt. Choose one of: mnist, imagenet_resnet, ",
         ),
-        ("held_out/base_workloads", 2, "base_workloads is 2, but variants lists only 1 workloads."),
+        ("held_out/base_workloads", 9, "base_workloads is 9, but variants lists only 3 workloads."),
         (
             "held_out/published_choice",
             {"imagenet_resnet": "tanh"},

@@ -9,13 +9,12 @@ import pytest
 import tensorflow as tf
 
 from kit.contracts import Split
+from kit.data import imagenet as data
 from kit.data import split_folder
 from kit.errors import DataError
 from kit.registry import load_workload
-from workloads.imagenet_resnet import data
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "extras" / "imagenet_preprocess.npz"
-RNG = np.array([5, 7], np.int64)
 
 
 def record(jpeg: bytes, label: int) -> bytes:
@@ -33,14 +32,19 @@ def jpeg(height: int, width: int, value: int) -> bytes:
     return bytes(tf.io.encode_jpeg(np.full((height, width, 3), value, np.uint8)).numpy())
 
 
-@pytest.fixture
-def imagenet(tmp_path, monkeypatch):
-    """Write a tiny ImageNet: five pictures in two files of each split, labels counted up."""
+@pytest.fixture(params=["imagenet_resnet", "imagenet_vit"])
+def imagenet(request, tmp_path, monkeypatch):
+    """Write a tiny ImageNet: five pictures in two files of each split, labels counted up.
+
+    What only one of the workloads does to training data is off.
+    """
     monkeypatch.setenv("STOPWATCH_DATA", str(tmp_path))
-    workload = load_workload("imagenet_resnet", "full")
-    workload.config.data["image_size"] = 32
+    workload = load_workload(request.param, "full")
+    workload.config.data.update(image_size=32)
+    if request.param == "imagenet_vit":
+        workload.config.data.update(rand_augment_layers=0, mixup_alpha=0.0)
     for split in Split:
-        folder = split_folder("imagenet_resnet", "full", split)
+        folder = split_folder(request.param, "full", split)
         folder.mkdir(parents=True)
         for part, labels in enumerate(([0, 1, 2], [3, 4])):
             file = folder / f"imagenet2012-{split}.tfrecord-0000{part}-of-00002"
@@ -90,14 +94,15 @@ def test_normalisation_is_by_channel(imagenet):
 
 
 def test_missing_records_are_reported_with_the_fix(imagenet):
-    folder = split_folder("imagenet_resnet", "full", "test")
+    name = imagenet.config.name
+    folder = split_folder(name, "full", "test")
     for file in folder.iterdir():
         file.unlink()
     with pytest.raises(DataError) as caught:
         imagenet.dataset(Split.TEST, 4)
     assert str(caught.value) == (
-        f"The test data of imagenet_resnet (full) is missing: no *.tfrecord files in {folder}. "
-        "Run: kit data prepare imagenet_resnet --scale full"
+        f"The test data of {name} (full) is missing: no *.tfrecord files in {folder}. "
+        f"Run: kit data prepare {name} --scale full"
     )
 
 
@@ -116,29 +121,3 @@ def test_training_crops_are_random_flipped_and_within_the_picture():
         assert -3 <= row.min() <= row.max() <= 203
     assert 8 <= rising <= 32
     assert np.std(left) > 10
-
-
-def small_batch() -> dict[str, np.ndarray]:
-    images = np.zeros((64, 28, 28, 1), np.uint8)
-    images[:, 10:14, 8:12] = 200  # left of the middle: a flip is seen
-    return {"inputs": tf.constant(images), "targets": tf.range(64)}
-
-
-def test_small_pictures_are_shifted_and_flipped_each_by_its_own_draw():
-    augmented = data.augment_small(small_batch(), RNG, shift_pixels=2)
-    bright = augmented["inputs"].numpy()[..., 0] > 0
-    tops = [int(np.flatnonzero(picture.any(1))[0]) for picture in bright]
-    lefts = [int(np.flatnonzero(picture.any(0))[0]) for picture in bright]
-    assert set(tops) == set(range(8, 13))
-    assert set(lefts) == set(range(6, 11)) | {28 - 4 - left for left in range(6, 11)}
-    assert bright.sum((1, 2)).tolist() == [16] * 64
-    assert augmented["targets"].numpy().tolist() == list(range(64))
-
-
-def test_without_shift_half_of_the_small_pictures_stay_as_they_are():
-    batch = small_batch()
-    plain = data.normalize_small(batch)["inputs"].numpy()
-    augmented = data.augment_small(batch, RNG, shift_pixels=0)["inputs"].numpy()
-    same = (plain == augmented).all((1, 2, 3))
-    assert 16 <= same.sum() <= 48
-    assert (plain[~same][:, :, ::-1] == augmented[~same]).all()

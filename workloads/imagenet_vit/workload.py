@@ -1,0 +1,37 @@
+"""ViT-S/16 on ImageNet; at the mini scale a small ViT on Fashion-MNIST."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from kit.contracts import ClassificationWorkload, Split
+from workloads.imagenet_vit.model import build_model
+
+
+class ImagenetVitWorkload(ClassificationWorkload):
+    """Image classification with attention, strong augmentation and mixed labels."""
+
+    def build_model(self) -> Any:
+        """Build a fresh model."""
+        return build_model(**self.config.model)
+
+    def dataset(self, split: Split, batch_size: int, seed: int = 0) -> Any:
+        """Return the batches of a split."""
+        from workloads.imagenet_vit.data import dataset
+
+        return dataset(self.config, split, batch_size, seed)
+
+    def synthetic_batch(self, batch_size: int, seed: int = 0) -> dict[str, np.ndarray]:
+        """Return normal inputs and uniform targets; with mixup these are `(batch, classes)`."""
+        draw = np.random.default_rng(seed)
+        model = {"image_size": 224, "channels": 3, "num_classes": 1000, **self.config.model}
+        size, channels = model["image_size"], model["channels"]
+        targets = draw.integers(0, model["num_classes"], batch_size, np.int32)
+        if self.config.data.get("mixup_alpha"):
+            targets = np.eye(model["num_classes"], dtype=np.float32)[targets]
+        return {
+            "inputs": draw.standard_normal((batch_size, size, size, channels), np.float32),
+            "targets": targets,
+        }

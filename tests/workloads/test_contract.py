@@ -7,7 +7,6 @@ import json
 import zlib
 from pathlib import Path
 
-import keras
 import numpy as np
 import pytest
 
@@ -149,10 +148,9 @@ def shaken(model: FunctionalModel) -> tuple[list[np.ndarray], list[np.ndarray]]:
     ], state
 
 
-def test_full_model_has_the_published_parameters(name):
+def test_full_model_has_the_published_parameters(name, full_shapes):
     golden = json.loads((GOLDEN / "parameters" / f"{name}.json").read_text())
-    with keras.StatelessScope(initialize_variables=False):  # shapes without values: 2 GB and more
-        model = FunctionalModel(registry.load_workload(name, "full"))
+    model = full_shapes(name)
     ours = {
         path: [list(parameter.shape), parameter.kind]
         for path, parameter in zip(model.names, model.parameters, strict=True)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from kit.backend import framework
-from kit.backend.functional import FunctionalModel, build_initial
+from kit.backend.functional import build_initial
 from kit.conformance.golden_models import golden_model
 from kit.contracts import ForwardMode, LayerNormalization, sigmoid_cross_entropy
 from kit.errors import KitError
@@ -24,16 +24,10 @@ TINY = {
 }
 
 
-def symbolic(variant: str | None) -> FunctionalModel:
-    """Build the full model without its 2 GB of values."""
-    with keras.StatelessScope(initialize_variables=False):
-        return FunctionalModel(load_workload("criteo1tb", "full", variant))
-
-
 @pytest.mark.parametrize("variant", ["layernorm", "embed_init", "resnet"])
-def test_full_variants_have_the_published_parameters(variant):
+def test_full_variants_have_the_published_parameters(variant, full_shapes):
     golden = json.loads((GOLDEN / "parameters" / f"criteo1tb_{variant}.json").read_text())
-    model = symbolic(variant)
+    model = full_shapes("criteo1tb", variant)
     ours = {
         name: [list(parameter.shape), parameter.kind]
         for name, parameter in zip(model.names, model.parameters, strict=True)
@@ -44,10 +38,10 @@ def test_full_variants_have_the_published_parameters(variant):
 
 
 @pytest.mark.parametrize(("variant", "scale"), [(None, 1 / 2048), ("embed_init", 1.0)])
-def test_embeddings_start_uniform_between_zero_and_the_scale(variant, scale):
+def test_embeddings_start_uniform_between_zero_and_the_scale(variant, scale, full_shapes):
     golden = json.loads((GOLDEN / "initialisation/criteo1tb_embed_init.json").read_text())
     expected = golden["leaves"]["embedding_table"]  # of scale 1
-    layers = {layer.name: layer for layer in symbolic(variant).model.layers}
+    layers = {layer.name: layer for layer in full_shapes("criteo1tb", variant).model.layers}
     assert layers["embedding_table"].init_scale == scale
     workload = load_workload("criteo1tb", "full", variant, model={**TINY, "vocab_size": 2**15})
     workload.config.model["embedding_init_scale"] = scale

@@ -23,7 +23,7 @@ TARGET ?= cpu
 BASE_IMAGE ?=
 CHOICES = $(sort $(notdir $(patsubst %/workload.yaml,%,$(wildcard workloads/*/workload.yaml))))
 
-.PHONY: help setup run workload-given test test-docker test-all lint image lock clean FORCE
+.PHONY: help setup run workload-given test test-docker test-all lint docs image lock clean FORCE
 
 help: ## List the targets
 	@echo 'Stopwatch: an honest referee for training algorithms. Start with:'
@@ -61,6 +61,10 @@ lint: $(STAMP) ## Check style, format and types
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/mypy
+
+docs: $(STAMP) ## Renew the generated parts of docs/workloads/ and their pictures
+	@$(VENV)/bin/python docs/generate.py
+	@$(VENV)/bin/python docs/draw_samples.py
 
 image: $(STAMP) ## Build the container image and print its digest: [TARGET=cpu BASE_IMAGE=]
 	@$(VENV)/bin/kit image build --target '$(TARGET)' $(if $(BASE_IMAGE),--base-image '$(BASE_IMAGE)')

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 
 import pytest
 
-from kit import paths
+from kit import paths, registry
 from kit.cli.main import _COMMANDS
 
 DOCUMENTS = sorted([paths.PROJECT / "README.md", *(paths.PROJECT / "docs").rglob("*.md")])
@@ -30,3 +31,15 @@ def test_links_and_commands_of_a_document_exist(document) -> None:
         assert link.startswith("http") or (document.parent / link).exists(), link
     for command in re.findall(r"(?:^ {4}|`|bin/)kit ([a-z]+)\b", text, flags=re.MULTILINE):
         assert command in _COMMANDS or command == "from", command
+
+
+@pytest.mark.parametrize("workload", registry.workload_names())
+def test_generated_part_of_a_workloads_page_is_current(workload) -> None:
+    path = paths.PROJECT / "docs" / "generate.py"
+    spec = importlib.util.spec_from_file_location("docs_generate", path)
+    generate = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(generate)
+    page = (paths.PROJECT / "docs" / "workloads" / f"{workload}.md").read_text()
+    assert generate.renewed(page, workload) == page, "Run: make docs"
+    with pytest.raises(ValueError, match="needs once each"):
+        generate.renewed("no marks here", workload)

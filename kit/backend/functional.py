@@ -95,3 +95,12 @@ def build_initial(workload: Workload, seed: int) -> FunctionalModel:
     """Build the model with initial values drawn from `seed` alone."""
     keras.utils.set_random_seed(seed % 2**32)
     return FunctionalModel(workload)
+
+
+def build_shapes(workload: Workload) -> FunctionalModel:
+    """Build the model with shapes and no values, which fits into any memory."""
+    with keras.StatelessScope(initialize_variables=False):
+        model = FunctionalModel(workload)
+    # Keras would give them their values after all when the next scope ends.
+    keras.utils.clear_session(free_memory=False)
+    return model

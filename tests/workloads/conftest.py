@@ -2,14 +2,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import keras
 import numpy as np
 import pytest
 
-from kit.backend.functional import FunctionalModel
 from kit.data import prepare
 from kit.errors import DataError
-from kit.registry import load_workload
 
 
 @pytest.fixture(scope="session")
@@ -23,21 +20,6 @@ def prepared() -> Callable[[str], None]:
             pytest.skip(str(error))
 
     return ensure
-
-
-@pytest.fixture(scope="session")
-def full_shapes() -> Callable[..., FunctionalModel]:
-    """Return a function that builds a full model with shapes and no values, in any memory."""
-
-    def build(workload: str, variant: str | None = None) -> FunctionalModel:
-        with keras.StatelessScope(initialize_variables=False):
-            model = FunctionalModel(load_workload(workload, "full", variant))
-        keras.utils.clear_session(
-            free_memory=False
-        )  # or the next scope gives them values after all
-        return model
-
-    return build
 
 
 @pytest.fixture(scope="session")

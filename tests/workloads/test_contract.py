@@ -12,7 +12,7 @@ import pytest
 
 from kit import registry
 from kit.backend import framework
-from kit.backend.functional import FunctionalModel, build_initial
+from kit.backend.functional import FunctionalModel, build_initial, build_shapes
 from kit.conformance.golden_models import golden_model
 from kit.contracts import EVALUATION_SPLITS, ClassificationWorkload, ForwardMode, Split
 from kit.data import load_arrays
@@ -148,9 +148,9 @@ def shaken(model: FunctionalModel) -> tuple[list[np.ndarray], list[np.ndarray]]:
     ], state
 
 
-def test_full_model_has_the_published_parameters(name, full_shapes):
+def test_full_model_has_the_published_parameters(name):
     golden = json.loads((GOLDEN / "parameters" / f"{name}.json").read_text())
-    model = full_shapes(name)
+    model = build_shapes(registry.load_workload(name, "full"))
     ours = {
         path: [list(parameter.shape), parameter.kind]
         for path, parameter in zip(model.names, model.parameters, strict=True)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from kit.backend import framework
-from kit.backend.functional import build_initial
+from kit.backend.functional import build_initial, build_shapes
 from kit.conformance.golden_models import golden_model
 from kit.contracts import ForwardMode, LayerNormalization, sigmoid_cross_entropy
 from kit.errors import KitError
@@ -25,9 +25,9 @@ TINY = {
 
 
 @pytest.mark.parametrize("variant", ["layernorm", "embed_init", "resnet"])
-def test_full_variants_have_the_published_parameters(variant, full_shapes):
+def test_full_variants_have_the_published_parameters(variant):
     golden = json.loads((GOLDEN / "parameters" / f"criteo1tb_{variant}.json").read_text())
-    model = full_shapes("criteo1tb", variant)
+    model = build_shapes(load_workload("criteo1tb", "full", variant))
     ours = {
         name: [list(parameter.shape), parameter.kind]
         for name, parameter in zip(model.names, model.parameters, strict=True)
@@ -38,10 +38,13 @@ def test_full_variants_have_the_published_parameters(variant, full_shapes):
 
 
 @pytest.mark.parametrize(("variant", "scale"), [(None, 1 / 2048), ("embed_init", 1.0)])
-def test_embeddings_start_uniform_between_zero_and_the_scale(variant, scale, full_shapes):
+def test_embeddings_start_uniform_between_zero_and_the_scale(variant, scale):
     golden = json.loads((GOLDEN / "initialisation/criteo1tb_embed_init.json").read_text())
     expected = golden["leaves"]["embedding_table"]  # of scale 1
-    layers = {layer.name: layer for layer in full_shapes("criteo1tb", variant).model.layers}
+    layers = {
+        layer.name: layer
+        for layer in build_shapes(load_workload("criteo1tb", "full", variant)).model.layers
+    }
     assert layers["embedding_table"].init_scale == scale
     workload = load_workload("criteo1tb", "full", variant, model={**TINY, "vocab_size": 2**15})
     workload.config.model["embedding_init_scale"] = scale

@@ -18,24 +18,33 @@ def training_batches(
     *,
     seed: int,
     transform: Callable[[Batch, Tensor], Batch],
+    start_step: int = 0,
 ) -> tf.data.Dataset:
     """Repeat `arrays` for ever, each pass in a new order, in full batches.
 
     Batches run over the ends of passes, so every example is seen equally often. `transform(batch,
     rng)` gets an int32 `(2,)` that depends on `seed` and the batch's position alone: the stream is
-    the same at every run, however many threads compute it.
+    the same at every run, however many threads compute it. A later `start_step` costs nothing: the
+    order of a pass depends on `seed` and its number alone.
     """
     tensors = {name: tf.constant(array) for name, array in arrays.items()}
     examples = len(next(iter(arrays.values())))
-    order = tf.data.Dataset.range(examples).shuffle(examples, seed=seed % 2**31).repeat()
+    first_pass, seen = divmod(start_step * batch_size, examples)
+
+    def order(number: Tensor) -> Tensor:
+        indices = tf.random.experimental.stateless_shuffle(
+            tf.range(examples), tf.stack([tf.constant(seed % 2**31, tf.int64), number])
+        )
+        return indices[tf.where(number == first_pass, seen, 0) :]
 
     def load(position: Tensor, indices: Tensor) -> Batch:
         batch = {name: tf.gather(tensor, indices) for name, tensor in tensors.items()}
         return transform(batch, tf.stack([tf.constant(seed % 2**31, tf.int64), position]))
 
+    passes = tf.data.Dataset.range(first_pass, tf.int64.max).map(order).prefetch(1)
     return (
-        order.batch(batch_size, drop_remainder=True)
-        .enumerate()
+        passes.rebatch(batch_size, drop_remainder=True)
+        .enumerate(start=start_step)
         .map(load, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
         .prefetch(tf.data.AUTOTUNE)
     )

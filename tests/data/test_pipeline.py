@@ -24,6 +24,21 @@ def test_every_example_is_seen_once_in_each_pass():
     assert seen[:10] != seen[10:]
 
 
+@pytest.mark.parametrize("start_step", [1, 2, 3, 7])
+@pytest.mark.parametrize("batch_size", [4, 10, 16])
+def test_stream_can_begin_at_any_step(batch_size, start_step):
+    def rest(**start: int) -> list[list[int]]:
+        dataset = training_batches(
+            ARRAYS, batch_size, seed=5, transform=lambda batch, rng: {**batch, "rng": rng}, **start
+        )
+        return [
+            [*batch["inputs"].numpy(), *batch["rng"].numpy()]
+            for batch in itertools.islice(dataset, 12)
+        ]
+
+    assert np.array_equal(rest(start_step=start_step)[:3], rest()[start_step : start_step + 3])
+
+
 def test_stream_depends_on_the_seed_alone():
     assert stream(1, 8) == stream(1, 8)
     assert stream(1, 8) != stream(2, 8)

@@ -15,6 +15,7 @@ from kit.contracts.loss import (
     Loss,
     LossType,
     masked,
+    multitask_sigmoid_cross_entropy,
     sigmoid_cross_entropy,
     softmax_cross_entropy,
 )
@@ -51,6 +52,7 @@ __all__ = [
     "fold_in",
     "forward_mode",
     "masked",
+    "multitask_sigmoid_cross_entropy",
     "seed_from",
     "sigmoid_cross_entropy",
     "softmax_cross_entropy",

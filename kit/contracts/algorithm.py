@@ -68,7 +68,8 @@ class BatchQueue(Protocol):
     """The training data as `batches` sees it: an endless iterator of batches.
 
     Iterating gives batches of the declared size. `take` gives any other size from the same stream,
-    in the same order; every new size is a new compilation, on the clock.
+    in the same order; every new size is a new compilation, on the clock. Where examples of many
+    sizes are packed into arrays of one, a batch has room for `batch_size` average examples.
     """
 
     def __iter__(self) -> Iterator[Batch]: ...

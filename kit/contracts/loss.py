@@ -23,8 +23,9 @@ class LossType(enum.StrEnum):
 
 @dataclass(frozen=True)
 class Loss:
-    """Per-example losses `(batch,)`, already zero where masked, and the weight they count for.
+    """Losses, already zero where masked, and the weight they count for.
 
+    `per_example` is `(batch,)`, or `(batch, tasks)` where an example has labels for several tasks.
     `weights` is the scalar that the mean divides by: the sum of the mask, or the batch size.
     """
 
@@ -38,7 +39,7 @@ class Loss:
 
     @property
     def mean(self) -> Tensor:
-        """The mean over valid examples of the global batch, a scalar."""
+        """The mean over valid examples, or labels, of the global batch, a scalar."""
         return self.summed / self.weights
 
 
@@ -77,13 +78,37 @@ def sigmoid_cross_entropy(logits: Tensor, targets: Tensor, *, mask: Tensor | Non
     """
     logits = ops.reshape(logits, (-1,))
     targets = ops.cast(ops.reshape(targets, (-1,)), logits.dtype)
+    return masked(_binary_cross_entropy(logits, targets), mask)
+
+
+def multitask_sigmoid_cross_entropy(
+    logits: Tensor, targets: Tensor, *, mask: Tensor | None, label_smoothing: Any = 0.0
+) -> Loss:
+    """Sigmoid cross-entropy of `logits` `(batch, tasks)`, of which not every one has a label.
+
+    `targets` are numbers in [0, 1] and `mask` is 1 where there is a label, both `(batch, tasks)`.
+    Smoothing `a` replaces the targets by `(1 - a) * targets + a / tasks`, as published: towards
+    1 / tasks and not 1 / 2. Source: AlgoPerf 0.6, `ogbg`; checked against its losses.
+
+    Raises:
+        ValueError: there is no mask.
+    """
+    if mask is None:
+        raise ValueError(
+            "This loss needs batch['weights'] (batch, tasks): 1 where there is a label, else 0."
+        )
+    targets = ops.cast(targets, logits.dtype)
+    smooth = (1.0 - label_smoothing) * targets + label_smoothing / logits.shape[-1]
+    return masked(_binary_cross_entropy(logits, smooth), mask)
+
+
+def _binary_cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
     # Not softplus(x) - x y, where losses below the rounding error of x would be lost.
-    per_example = targets * ops.softplus(-logits) + (1.0 - targets) * ops.softplus(logits)
-    return masked(per_example, mask)
+    return targets * ops.softplus(-logits) + (1.0 - targets) * ops.softplus(logits)
 
 
 def masked(per_example: Tensor, mask: Tensor | None) -> Loss:
-    """Zero the losses `(batch,)` of padding examples and count the valid ones."""
+    """Zero what `mask`, of the same shape, masks, and count the rest."""
     if mask is None:
         return Loss(per_example, ops.cast(ops.shape(per_example)[0], "float32"))
     mask = ops.cast(mask, per_example.dtype)

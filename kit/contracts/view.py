@@ -85,7 +85,11 @@ class WorkloadView(Protocol):
         label_smoothing: Any = 0.0,
         dropout_rate: Any = None,
     ) -> list[Tensor]:
-        """Return gradients of each example's loss, `(batch, *shape)`, with running statistics."""
+        """Return gradients of each example's loss, `(batch, *shape)`, with running statistics.
+
+        Where an example has losses for several tasks, of their sum; zeros for padding. The sum over
+        examples, divided by the weights of the batch's loss, is the gradient of the mean loss.
+        """
         ...
 
     def initial_params(self, seed: int) -> list[Tensor]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
+from keras import ops
 
 from kit.contracts.loss import Loss, LossType
 from kit.contracts.metric import Metric
@@ -48,7 +49,8 @@ class Workload(abc.ABC):
     """One workload at one scale. Subclasses join a model, a data reader, a loss and a metric.
 
     Batches are dicts of tensors with `inputs`, `targets` and, where a split does not divide evenly,
-    `weights` `(batch,)`: 1 for examples, 0 for padding.
+    `weights` `(batch,)`: 1 for examples, 0 for padding. Where the arrays of a batch do not all have
+    the example as their first axis, `cut` and `single_examples` say how it is taken apart.
     """
 
     loss_type: ClassVar[LossType]
@@ -80,6 +82,20 @@ class Workload(abc.ABC):
         """Say how a batch goes through the model; `model_call` takes the model's inputs."""
         return model_call(batch["inputs"])
 
+    def cut(self, parts: Sequence[Batch], batch_size: int) -> tuple[Batch, Batch | None] | None:
+        """Return the first `batch_size` examples of consecutive batches as a batch, and the rest.
+
+        The rest is None where nothing is left. None alone means: that is no full batch yet.
+        """
+        return cut_examples(parts, batch_size)
+
+    def single_examples(self, batch: Batch) -> Batch:
+        """Return, along a new first axis, what makes `batch` a batch of one of its examples.
+
+        Names that are left out are the same for all. The default is each example as a batch of one.
+        """
+        return {name: ops.expand_dims(value, 1) for name, value in batch.items()}
+
     @abc.abstractmethod
     def loss(self, outputs: Tensor, batch: Batch, label_smoothing: Any = 0.0) -> Loss:
         """Return the loss per example, without regularization."""
@@ -108,3 +124,16 @@ class Workload(abc.ABC):
             )
             for name in names
         }
+
+
+def cut_examples(parts: Sequence[Batch], batch_size: int) -> tuple[Batch, Batch | None] | None:
+    """Do as `Workload.cut` says with arrays that all have the example as their first axis."""
+    counts = [int(next(iter(part.values())).shape[0]) for part in parts]
+    if sum(counts) < batch_size:
+        return None
+    if counts == [batch_size]:
+        return parts[0], None
+    joined = {name: ops.concatenate([part[name] for part in parts]) for name in parts[0]}
+    rest = {name: value[batch_size:] for name, value in joined.items()}
+    first = {name: value[:batch_size] for name, value in joined.items()}
+    return first, rest if sum(counts) > batch_size else None

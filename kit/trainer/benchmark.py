@@ -115,7 +115,7 @@ def _queue(workload: Workload, options: BenchmarkOptions) -> Queue:
         return training_queue(workload, options.batch_size, options.seed)
     batch = workload.synthetic_batch(options.batch_size, options.seed)
     tensors = {name: ops.convert_to_tensor(value) for name, value in batch.items()}
-    return Queue(_forever(tensors), options.batch_size)
+    return Queue(_forever(tensors), options.batch_size, workload.cut)
 
 
 def _forever(batch: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:

@@ -4,23 +4,29 @@ from __future__ import annotations
 
 import collections
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import keras
 from keras import ops
 
 from kit.contracts import Split, Workload
+from kit.contracts.workload import cut_examples
 
 Batch = Mapping[str, Any]
+Cut = Callable[[Sequence[Batch], int], tuple[Batch, Batch | None] | None]
 
 
 class Queue:
-    """An endless stream of examples, dealt in batches (the contract's `BatchQueue`)."""
+    """An endless stream of examples, dealt in batches (the contract's `BatchQueue`).
 
-    def __init__(self, dataset: Any, batch_size: int) -> None:
+    `cut` makes batches of another size (`Workload.cut`).
+    """
+
+    def __init__(self, dataset: Any, batch_size: int, cut: Cut = cut_examples) -> None:
         self._batches = iter(dataset)
         self._batch_size = batch_size
+        self._cut = cut
         self._left: Batch | None = None  # examples cut off by `take`, before the next batch
         self.wait_seconds = 0.0
 
@@ -38,18 +44,13 @@ class Queue:
         """
         if not isinstance(batch_size, int) or batch_size < 1:
             raise ValueError(f"A batch size must be a positive integer. Received: {batch_size!r}.")
-        parts, count = [], 0
-        while count < batch_size:
-            part = self._left if self._left is not None else self._read()
-            self._left = None
-            parts.append(part)
-            count += _size(part)
-        if len(parts) == 1 and count == batch_size:
-            return parts[0]
-        joined = {name: ops.concatenate([part[name] for part in parts]) for name in parts[0]}
-        if count > batch_size:
-            self._left = {name: value[batch_size:] for name, value in joined.items()}
-        return {name: value[:batch_size] for name, value in joined.items()}
+        if self._left is None and batch_size == self._batch_size:
+            return self._read()
+        parts = [self._read() if self._left is None else self._left]
+        while (found := self._cut(parts, batch_size)) is None:
+            parts.append(self._read())
+        batch, self._left = found
+        return batch
 
     def _read(self) -> Batch:
         start = time.perf_counter()
@@ -61,11 +62,7 @@ class Queue:
 def training_queue(workload: Workload, batch_size: int, seed: int) -> Queue:
     """Return the stream of training batches that `seed` gives, in any process."""
     keras.utils.set_random_seed(seed)  # a shuffle's order depends on the framework's seed too
-    return Queue(workload.dataset(Split.TRAIN, batch_size, seed), batch_size)
-
-
-def _size(batch: Batch) -> int:
-    return int(next(iter(batch.values())).shape[0])
+    return Queue(workload.dataset(Split.TRAIN, batch_size, seed), batch_size, workload.cut)
 
 
 class FeedbackDelay:

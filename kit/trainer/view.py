@@ -97,19 +97,25 @@ class View:
         """Return gradients of each example's loss, `(batch, *shape)`, with running statistics."""
 
         def of_one(example: Batch) -> list[Tensor]:
-            alone = {name: ops.expand_dims(value, 0) for name, value in example.items()}
-            return self.loss_and_gradients(
-                params,
-                model_state,
-                alone,
-                rng,
-                label_smoothing=label_smoothing,
-                dropout_rate=dropout_rate,
-                batch_statistics=False,
-                update_statistics=False,
-            ).gradients
+            alone = {**batch, **example}
 
-        gradients: list[Tensor] = self._framework.vectorized_map(of_one, dict(batch))
+            def summed_loss(params: list[Tensor]) -> tuple[Tensor, None]:
+                outputs, _ = self.forward(
+                    params,
+                    model_state,
+                    alone,
+                    rng,
+                    dropout_rate=dropout_rate,
+                    batch_statistics=False,
+                    update_statistics=False,
+                )
+                return self.loss(outputs, alone, label_smoothing).summed, None
+
+            gradients: list[Tensor] = self.value_and_grad(summed_loss)(params)[1]
+            return gradients
+
+        examples = dict(self._workload.single_examples(batch))
+        gradients: list[Tensor] = self._framework.vectorized_map(of_one, examples)
         return gradients
 
     def initial_params(self, seed: int) -> list[Tensor]:

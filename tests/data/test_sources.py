@@ -64,6 +64,13 @@ def test_file_is_read_out_of_a_source_archive(lock, tmp_path):
     assert provided(source, tmp_path) == "4,5,6"
 
 
+def test_archive_itself_is_an_original_without_a_member(lock, tmp_path):
+    PythonPackage("first").provide(tmp_path / "archive", SilentProgress())
+    folder = tmp_path / "data" / "sources" / "archives" / "first"
+    assert (tmp_path / "archive").read_bytes() == next(folder.iterdir()).read_bytes()
+    assert parse_source({"python_package": "first"}, where="toy") == PythonPackage("first")
+
+
 def test_missing_member_is_named(lock, tmp_path):
     with pytest.raises(
         SourceFailed, match=r"first-1\.0-py3-none-any\.whl has no file first/x\.csv"

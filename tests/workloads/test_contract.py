@@ -20,8 +20,34 @@ from kit.data.definition import data_definition
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 WORKLOADS = registry.workload_names()
+INPUTS = {"ogbg": "nodes"}  # the array of a batch that shows what it holds; "inputs" elsewhere
 SMALLER = {  # arguments of build_model for a full model that fits in any memory, same distributions
     "criteo1tb": {"vocab_size": 16384, "embedding_init_scale": 4194304**-0.5},
+}
+
+
+def graphs(arrays: dict[str, np.ndarray]) -> list[bytes]:
+    """Return every graph's nodes and edges."""
+    nodes, edges = arrays["nodes"].astype(int), arrays["edges"].astype(int)
+    ends = np.stack([arrays["senders"], arrays["receivers"]], axis=1).astype(int)
+    edges = np.concatenate([edges, ends], axis=1)
+    parts = zip(
+        np.split(nodes, np.cumsum(arrays["n_node"])[:-1]),
+        np.split(edges, np.cumsum(arrays["n_edge"])[:-1]),
+        strict=True,
+    )
+    return [one.tobytes() + other.tobytes() for one, other in parts]
+
+
+EXAMPLES = {  # what makes an example in prepared arrays; their "inputs" elsewhere
+    "criteo1tb": lambda arrays: [example.tobytes() for example in arrays["numbers"]],
+    "ogbg": graphs,
+}
+UNCENTRED = {  # what is to be said of inputs that are not centred, as published
+    # normalised by constants for pixels in 0-1
+    "mnist": lambda inputs: inputs.max() == pytest.approx((255 - 0.1307) / 0.3081),
+    "criteo1tb": lambda inputs: inputs.min() == 0.0,  # logarithms and ids
+    "ogbg": lambda inputs: inputs.min() == 0.0 and (inputs == inputs.round()).all(),  # categories
 }
 
 pytestmark = pytest.mark.parametrize("name", WORKLOADS)
@@ -56,8 +82,9 @@ def test_no_evaluation_example_is_in_the_training_data_except_those_meant_to_be(
 
     def examples(split: Split) -> list[bytes]:
         arrays = load_arrays(name, "mini", split)
-        inputs = arrays["numbers" if name == "criteo1tb" else "inputs"]
-        return [example.tobytes() for example in inputs]
+        if name in EXAMPLES:
+            return EXAMPLES[name](arrays)
+        return [example.tobytes() for example in arrays["inputs"]]
 
     seen = set(examples(Split.TRAIN))
     shared = {
@@ -85,7 +112,7 @@ def test_training_stream_is_given_by_the_seed(name, prepared):
 
     def beginning(seed: int) -> list[bytes]:
         batches = itertools.islice(workload.dataset(Split.TRAIN, 16, seed), 3)
-        return [batch["inputs"].numpy().tobytes() for batch in batches]
+        return [batch[INPUTS.get(name, "inputs")].numpy().tobytes() for batch in batches]
 
     assert beginning(1) == beginning(1)
     assert beginning(1) != beginning(2)
@@ -94,13 +121,12 @@ def test_training_stream_is_given_by_the_seed(name, prepared):
 def test_inputs_are_centred(name, prepared):
     prepared(name)
     batch = next(iter(registry.load_workload(name, "mini").dataset(Split.TRAIN, 512)))
-    if name == "mnist":  # normalised by constants for pixels in 0-1, as published
-        assert batch["inputs"].numpy().max() == pytest.approx((255 - 0.1307) / 0.3081)
-    elif name == "criteo1tb":  # logarithms and ids, as published
-        assert batch["inputs"].numpy().min() == 0.0
+    inputs = batch[INPUTS.get(name, "inputs")].numpy()
+    if name in UNCENTRED:
+        assert UNCENTRED[name](inputs)
     else:
-        assert abs(batch["inputs"].numpy().mean()) < 0.15
-        assert 0.85 < batch["inputs"].numpy().std() < 1.15
+        assert abs(inputs.mean()) < 0.15
+        assert 0.85 < inputs.std() < 1.15
 
 
 def test_evaluation_does_not_depend_on_batch_size(name, prepared):

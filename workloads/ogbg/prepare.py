@@ -98,7 +98,7 @@ def _molecules(smiles: Sequence[str]) -> list[Any]:
     except ImportError:
         raise DataError(
             "Preparing the data of ogbg (mini) needs rdkit, which is not installed. "
-            "Run: pip install --require-hashes -r requirements/dev.lock"
+            "Run: make setup"
         ) from None
     RDLogger.DisableLog("rdApp.*")
     return [Chem.MolFromSmiles(text) for text in smiles]

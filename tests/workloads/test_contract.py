@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 import zlib
 from pathlib import Path
 
@@ -12,8 +11,7 @@ import pytest
 
 from kit import registry
 from kit.backend import framework
-from kit.backend.functional import FunctionalModel, build_initial, build_shapes
-from kit.conformance.golden_models import golden_model
+from kit.backend.functional import FunctionalModel, build_initial
 from kit.contracts import EVALUATION_SPLITS, ClassificationWorkload, ForwardMode, Split
 from kit.data import load_arrays
 from kit.data.definition import data_definition
@@ -21,9 +19,6 @@ from kit.data.definition import data_definition
 GOLDEN = Path(__file__).parent.parent / "golden"
 WORKLOADS = registry.workload_names()
 INPUTS = {"ogbg": "nodes"}  # the array of a batch that shows what it holds; "inputs" elsewhere
-SMALLER = {  # arguments of build_model for a full model that fits in any memory, same distributions
-    "criteo1tb": {"vocab_size": 16384, "embedding_init_scale": 4194304**-0.5},
-}
 
 
 def graphs(arrays: dict[str, np.ndarray]) -> list[bytes]:
@@ -172,27 +167,6 @@ def shaken(model: FunctionalModel) -> tuple[list[np.ndarray], list[np.ndarray]]:
         value + 0.1 * draw.standard_normal(value.shape).astype(np.float32)
         for value, draw in zip(params, noise, strict=True)
     ], state
-
-
-def test_full_model_has_the_published_parameters(name):
-    golden = json.loads((GOLDEN / "parameters" / f"{name}.json").read_text())
-    model = build_shapes(registry.load_workload(name, "full"))
-    ours = {
-        path: [list(parameter.shape), parameter.kind]
-        for path, parameter in zip(model.names, model.parameters, strict=True)
-    }
-    assert ours == {golden_model(name).path(k): v for k, v in golden["params"].items()}
-    assert sum(int(np.prod(shape)) for shape, _ in ours.values()) == golden["num_params"]
-    states = zip(model.state_names, model.model.non_trainable_variables, strict=True)
-    assert {path: list(v.shape) for path, v in states} == golden["model_state"]
-
-
-def test_full_model_starts_from_the_published_distributions(name, check_distribution):
-    model = build_initial(registry.load_workload(name, "full", model=SMALLER.get(name)), 0)
-    leaves = json.loads((GOLDEN / "initialisation" / f"{name}.json").read_text())["leaves"]
-    golden = {golden_model(name).path(path): statistics for path, statistics in leaves.items()}
-    for path, value in zip(model.names, model.initial_values()[0], strict=True):
-        check_distribution(path, value.astype(np.float64).ravel(), golden[path])
 
 
 def test_equal_seeds_build_equal_models(name):

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import keras
@@ -33,30 +32,6 @@ def forward(model, params, batch, rate=None) -> np.ndarray:
     rng = keras.ops.convert_to_tensor(np.array([1, 2], np.int32))
     mode = ForwardMode(True, rate, None if rate is None else rng)
     return np.asarray(model.forward(params, [], batch, mode)[0])
-
-
-@pytest.mark.parametrize(
-    ("variant", "golden"),
-    [("gelu", "ogbg"), ("silu", "ogbg"), ("model_size", "ogbg_model_size")],
-)
-def test_full_variants_have_the_published_parameters(variant, golden):
-    golden = json.loads((GOLDEN / "parameters" / f"{golden}.json").read_text())
-    with keras.StatelessScope(initialize_variables=False):
-        model = FunctionalModel(load_workload("ogbg", "full", variant))
-    ours = {
-        name: [list(parameter.shape), parameter.kind]
-        for name, parameter in zip(model.names, model.parameters, strict=True)
-    }
-    assert ours == golden["params"]
-    assert sum(int(np.prod(shape)) for shape, _ in ours.values()) == golden["num_params"]
-
-
-def test_full_model_size_starts_from_the_published_distributions(check_distribution):
-    model = build_initial(load_workload("ogbg", "full", "model_size"), 0)
-    golden = json.loads((GOLDEN / "initialisation" / "ogbg_model_size.json").read_text())["leaves"]
-    assert set(golden) == set(model.names)
-    for path, value in zip(model.names, model.initial_values()[0], strict=True):
-        check_distribution(path, value.astype(np.float64).ravel(), golden[path])
 
 
 def test_loss_is_told_to_be_a_sigmoid_cross_entropy():

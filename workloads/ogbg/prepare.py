@@ -97,8 +97,7 @@ def _molecules(smiles: Sequence[str]) -> list[Any]:
         from rdkit import Chem, RDLogger
     except ImportError:
         raise DataError(
-            "Preparing the data of ogbg (mini) needs rdkit, which is not installed. "
-            "Run: make setup"
+            "Preparing the data of ogbg (mini) needs rdkit, which is not installed. Run: make setup"
         ) from None
     RDLogger.DisableLog("rdApp.*")
     return [Chem.MolFromSmiles(text) for text in smiles]

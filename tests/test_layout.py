@@ -21,7 +21,7 @@ ALLOWED = {  # package of kit -> packages that it may import besides itself
     "algorithms": {"contracts"},
     "backend": {"contracts", "errors", "exchange"},
     "exchange": {"contracts", "errors"},
-    "data": SHARED,
+    "data": SHARED | {"contracts"},
     "rules": SHARED | {"records"},
     "records": SHARED | {"rules"},
     "scoring": SHARED | {"rules", "records"},

@@ -22,7 +22,7 @@ from kit.contracts.loss import (
 from kit.contracts.metric import Metric
 from kit.contracts.parameters import Parameter, ParameterKind
 from kit.contracts.view import LossAndGradients, WorkloadView
-from kit.contracts.workload import EVALUATION_SPLITS, Split, Workload, WorkloadConfig
+from kit.contracts.workload import EVALUATION_SPLITS, Reading, Split, Workload, WorkloadConfig
 
 __all__ = [
     "EVALUATION_SPLITS",
@@ -41,6 +41,7 @@ __all__ = [
     "Metric",
     "Parameter",
     "ParameterKind",
+    "Reading",
     "Split",
     "Stage",
     "TrainingAlgorithm",

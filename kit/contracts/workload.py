@@ -32,6 +32,21 @@ EVALUATION_SPLITS = (Split.EVAL_TRAIN, Split.VALIDATION, Split.TEST)
 
 
 @dataclass(frozen=True)
+class Reading:
+    """Which batches are to be read, and from where on."""
+
+    split: Split
+    batch_size: int
+    seed: int = 0
+    start_step: int = 0  # batches of training that have gone before
+
+    @property
+    def is_training(self) -> bool:
+        """Tell whether this is the endless, shuffled stream."""
+        return self.split == Split.TRAIN
+
+
+@dataclass(frozen=True)
 class WorkloadConfig:
     """What `workload.yaml` says for one scale and variant, after the variant's overrides."""
 
@@ -63,16 +78,21 @@ class Workload(abc.ABC):
     def build_model(self) -> Any:
         """Build a fresh `keras.Model`; initial values come from Keras' global seed."""
 
-    @abc.abstractmethod
-    def dataset(self, split: Split, batch_size: int, seed: int = 0) -> Any:
-        """Return a `tf.data.Dataset` of dict batches.
+    def dataset(self, split: Split, batch_size: int, seed: int = 0, *, start_step: int = 0) -> Any:
+        """Return an iterable of dict batches.
 
-        `train` repeats for ever in an order given by `seed`, without a remainder. Evaluation
-        splits come once, in a fixed order, the last batch padded to `batch_size` with weights 0.
+        `train` repeats for ever in an order given by `seed`, without a remainder; with a later
+        `start_step` it goes on where so many batches have gone before. Evaluation splits come once,
+        in a fixed order, the last batch padded to `batch_size` with weights 0.
 
         Raises:
             DataError: the prepared data is missing or altered.
         """
+        return self.read(Reading(split, batch_size, seed, start_step))
+
+    @abc.abstractmethod
+    def read(self, reading: Reading) -> Any:
+        """Do as `dataset` says."""
 
     @abc.abstractmethod
     def synthetic_batch(self, batch_size: int, seed: int = 0) -> dict[str, np.ndarray]:

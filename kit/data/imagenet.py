@@ -13,6 +13,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from kit.contracts import Reading, WorkloadConfig
 from kit.data.definition import prepare_command
 from kit.data.pipeline import padded_batches
 from kit.data.prepared import split_folder
@@ -45,11 +46,8 @@ class Augmentation:
 
 
 def imagenet_batches(
-    workload: str,
-    scale: str,
-    split: str,
-    batch_size: int,
-    seed: int,
+    config: WorkloadConfig,
+    reading: Reading,
     *,
     image_size: int = 224,
     augmentation: Augmentation | None = None,
@@ -61,28 +59,31 @@ def imagenet_batches(
     Raises:
         DataError: there are no such files.
     """
-    folder = split_folder(workload, scale, split)
+    folder = split_folder(config.name, config.scale, reading.split)
     files = sorted(str(file) for file in folder.glob("*.tfrecord*"))
     if not files:
         raise DataError(
-            f"The {split} data of {workload} ({scale}) is missing: no *.tfrecord files "
-            f"in {folder}. Run: {prepare_command(workload, scale)}"
+            f"The {reading.split} data of {config.name} ({config.scale}) is missing: no *.tfrecord "
+            f"files in {folder}. Run: {prepare_command(config.name, config.scale)}"
         )
-    if split == "train":
-        return _training(files, batch_size, seed, image_size, augmentation or Augmentation())
+    if reading.is_training:
+        return _training(files, reading, image_size, augmentation or Augmentation())
     examples = tf.data.TFRecordDataset(files).map(
         partial(evaluation_example, image_size=image_size),
         num_parallel_calls=tf.data.AUTOTUNE,
         deterministic=True,
     )
-    return padded_batches(examples, batch_size)
+    return padded_batches(examples, reading.batch_size)
 
 
 def _training(
-    files: list[str], batch_size: int, seed: int, image_size: int, augmentation: Augmentation
+    files: list[str], reading: Reading, image_size: int, augmentation: Augmentation
 ) -> tf.data.Dataset:
-    """Repeat shuffled records for ever; what happens to one depends on its position and `seed`."""
-    seed %= 2**31
+    """Repeat shuffled records for ever; what happens to one depends on its position and the seed.
+
+    A later start reads over the records before it without decoding them.
+    """
+    seed, batch_size = reading.seed % 2**31, reading.batch_size
     records = (
         tf.data.Dataset.from_tensor_slices(files)
         .shuffle(len(files), seed=seed)
@@ -102,6 +103,7 @@ def _training(
 
     batches = (
         records.enumerate()
+        .skip(reading.start_step * batch_size)
         .map(load, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
         .batch(batch_size, drop_remainder=True)
     )
@@ -110,7 +112,7 @@ def _training(
         def change(position: Tensor, batch: Batch) -> Batch:
             return augment(batch, tf.stack([tf.constant(seed + 2, tf.int64), position]))
 
-        batches = batches.enumerate().map(
+        batches = batches.enumerate(start=reading.start_step).map(
             change, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
         )
     return batches.prefetch(tf.data.AUTOTUNE)

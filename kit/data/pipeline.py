@@ -8,43 +8,44 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from kit.contracts import Reading
+
 Tensor = Any
 Batch = dict[str, Tensor]
 
 
 def training_batches(
     arrays: Mapping[str, np.ndarray],
-    batch_size: int,
+    reading: Reading,
     *,
-    seed: int,
     transform: Callable[[Batch, Tensor], Batch],
-    start_step: int = 0,
 ) -> tf.data.Dataset:
     """Repeat `arrays` for ever, each pass in a new order, in full batches.
 
     Batches run over the ends of passes, so every example is seen equally often. `transform(batch,
-    rng)` gets an int32 `(2,)` that depends on `seed` and the batch's position alone: the stream is
-    the same at every run, however many threads compute it. A later `start_step` costs nothing: the
-    order of a pass depends on `seed` and its number alone.
+    rng)` gets an int64 `(2,)` that depends on the seed and the batch's position alone: the stream is
+    the same at every run, however many threads compute it. A later start costs nothing: the order
+    of a pass depends on the seed and its number alone.
     """
     tensors = {name: tf.constant(array) for name, array in arrays.items()}
     examples = len(next(iter(arrays.values())))
-    first_pass, seen = divmod(start_step * batch_size, examples)
+    first_pass, seen = divmod(reading.start_step * reading.batch_size, examples)
+    seed = tf.constant(reading.seed % 2**31, tf.int64)
 
     def order(number: Tensor) -> Tensor:
         indices = tf.random.experimental.stateless_shuffle(
-            tf.range(examples), tf.stack([tf.constant(seed % 2**31, tf.int64), number])
+            tf.range(examples), tf.stack([seed, number])
         )
         return indices[tf.where(number == first_pass, seen, 0) :]
 
     def load(position: Tensor, indices: Tensor) -> Batch:
         batch = {name: tf.gather(tensor, indices) for name, tensor in tensors.items()}
-        return transform(batch, tf.stack([tf.constant(seed % 2**31, tf.int64), position]))
+        return transform(batch, tf.stack([seed, position]))
 
     passes = tf.data.Dataset.range(first_pass, tf.int64.max).map(order).prefetch(1)
     return (
-        passes.rebatch(batch_size, drop_remainder=True)
-        .enumerate(start=start_step)
+        passes.rebatch(reading.batch_size, drop_remainder=True)
+        .enumerate(start=reading.start_step)
         .map(load, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
         .prefetch(tf.data.AUTOTUNE)
     )

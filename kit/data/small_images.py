@@ -7,6 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from kit.contracts import Reading, WorkloadConfig
 from kit.data.pipeline import evaluation_batches, training_batches
 from kit.data.prepared import load_arrays
 
@@ -18,14 +19,14 @@ FASHION_STANDARD_DEVIATION = 89.9842
 
 
 def fashion_mnist_batches(
-    workload: str, scale: str, split: str, batch_size: int, seed: int, *, shift_pixels: int
+    config: WorkloadConfig, reading: Reading, *, shift_pixels: int
 ) -> tf.data.Dataset:
     """Read prepared data; training images are shifted by up to `shift_pixels` and flipped."""
-    arrays = load_arrays(workload, scale, split)
-    if split == "train":
+    arrays = load_arrays(config.name, config.scale, reading.split)
+    if reading.is_training:
         augment = partial(augment_small, shift_pixels=shift_pixels)
-        return training_batches(arrays, batch_size, seed=seed, transform=augment)
-    return evaluation_batches(arrays, batch_size, transform=normalize_small)
+        return training_batches(arrays, reading, transform=augment)
+    return evaluation_batches(arrays, reading.batch_size, transform=normalize_small)
 
 
 def normalize_small(batch: Batch) -> Batch:

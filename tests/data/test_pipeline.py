@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from kit.contracts import Reading, Split
 from kit.data.pipeline import evaluation_batches, padded_batches, training_batches
 
 ARRAYS = {"inputs": np.arange(10, dtype=np.int32), "targets": np.arange(10, 20, dtype=np.int32)}
@@ -13,7 +14,7 @@ ARRAYS = {"inputs": np.arange(10, dtype=np.int32), "targets": np.arange(10, 20, 
 
 def stream(seed: int, batches: int, batch_size: int = 4) -> list[list[int]]:
     dataset = training_batches(
-        ARRAYS, batch_size, seed=seed, transform=lambda batch, rng: {**batch, "rng": rng}
+        ARRAYS, Reading(Split.TRAIN, batch_size, seed), transform=lambda batch, rng: {**batch, "rng": rng}
     )
     return [batch["inputs"].numpy().tolist() for batch in itertools.islice(dataset, batches)]
 
@@ -27,16 +28,18 @@ def test_every_example_is_seen_once_in_each_pass():
 @pytest.mark.parametrize("start_step", [1, 2, 3, 7])
 @pytest.mark.parametrize("batch_size", [4, 10, 16])
 def test_stream_can_begin_at_any_step(batch_size, start_step):
-    def rest(**start: int) -> list[list[int]]:
+    def rest(start_step: int = 0) -> list[list[int]]:
         dataset = training_batches(
-            ARRAYS, batch_size, seed=5, transform=lambda batch, rng: {**batch, "rng": rng}, **start
+            ARRAYS,
+            Reading(Split.TRAIN, batch_size, 5, start_step),
+            transform=lambda batch, rng: {**batch, "rng": rng},
         )
         return [
             [*batch["inputs"].numpy(), *batch["rng"].numpy()]
             for batch in itertools.islice(dataset, 12)
         ]
 
-    assert np.array_equal(rest(start_step=start_step)[:3], rest()[start_step : start_step + 3])
+    assert np.array_equal(rest(start_step)[:3], rest()[start_step : start_step + 3])
 
 
 def test_stream_depends_on_the_seed_alone():
@@ -50,7 +53,7 @@ def test_seed_may_be_any_size():
 
 def test_inputs_and_targets_stay_together_and_rng_differs_by_batch():
     dataset = training_batches(
-        ARRAYS, 4, seed=3, transform=lambda batch, rng: {**batch, "rng": rng}
+        ARRAYS, Reading(Split.TRAIN, 4, 3), transform=lambda batch, rng: {**batch, "rng": rng}
     )
     batches = list(itertools.islice(dataset, 3))
     for batch in batches:

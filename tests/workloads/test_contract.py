@@ -113,6 +113,15 @@ def test_training_stream_is_given_by_the_seed(name, prepared):
     assert beginning(1) != beginning(2)
 
 
+def test_training_stream_goes_on_at_any_step(name, prepared):
+    prepared(name)
+    workload = registry.load_workload(name, "mini")
+    batches = itertools.islice(workload.dataset(Split.TRAIN, 16, 7), 6)
+    *_, expected = batches
+    found = next(iter(workload.dataset(Split.TRAIN, 16, 7, start_step=5)))
+    assert all((found[key].numpy() == value.numpy()).all() for key, value in expected.items())
+
+
 def test_inputs_are_centred(name, prepared):
     prepared(name)
     batch = next(iter(registry.load_workload(name, "mini").dataset(Split.TRAIN, 512)))

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from kit.contracts import Split, WorkloadConfig
+from kit.contracts import Reading, Split, WorkloadConfig
 from kit.data import load_arrays, split_folder
 from kit.data.definition import prepare_command
 from kit.data.pipeline import evaluation_batches, pad_batch, training_batches
@@ -32,10 +32,10 @@ MISSING_CATEGORY = "00000000"
 MISSING_MARK = "-1"  # in a column of either kind, besides an empty one
 
 
-def dataset(config: WorkloadConfig, split: Split, batch_size: int, seed: int) -> Any:
+def dataset(config: WorkloadConfig, reading: Reading) -> Any:
     """Return batches: inputs `(batch, numbers + categories)`, targets `(batch,)`, all float32."""
     source = {"full": click_logs, "mini": flights}[config.scale]
-    return source(config, split, batch_size, seed, **config.data)
+    return source(config, reading, **config.data)
 
 
 def scale_numbers(numbers: Tensor) -> Tensor:
@@ -53,13 +53,11 @@ def bucket_ids(strings: Tensor, column: int, buckets: int) -> Tensor:
     return tf.cast(tf.strings.to_hash_bucket_fast(named, buckets), tf.float32)
 
 
-def flights(
-    config: WorkloadConfig, split: Split, batch_size: int, seed: int, *, buckets: Sequence[int]
-) -> tf.data.Dataset:
+def flights(config: WorkloadConfig, reading: Reading, *, buckets: Sequence[int]) -> tf.data.Dataset:
     """Read the mini scale, preprocessed as the click logs are."""
-    arrays = load_arrays(config.name, config.scale, split)
+    arrays = load_arrays(config.name, config.scale, reading.split)
     if not np.isin(arrays["targets"], (0.0, 1.0)).all():
-        problem = f"a label of {split} is neither 0 nor 1"
+        problem = f"a label of {reading.split} is neither 0 nor 1"
         raise DataError(damaged_message(config.name, config.scale, problem))
     strings = tf.where(arrays["vocabulary"] == b"", MISSING_CATEGORY, arrays["vocabulary"])
     ids = np.zeros(len(strings), np.float32)
@@ -68,28 +66,29 @@ def flights(
         ids[here] = bucket_ids(strings[here], column, count)
     inputs = np.concatenate([scale_numbers(arrays["numbers"]), ids[arrays["codes"]]], axis=1)
     examples = {"inputs": inputs, "targets": arrays["targets"]}
-    if split is Split.TRAIN:
-        return training_batches(examples, batch_size, seed=seed, transform=lambda batch, rng: batch)
-    return evaluation_batches(examples, batch_size, transform=lambda batch: batch)
+    if reading.is_training:
+        return training_batches(examples, reading, transform=lambda batch, rng: batch)
+    return evaluation_batches(examples, reading.batch_size, transform=lambda batch: batch)
 
 
-def click_logs(config: WorkloadConfig, split: Split, batch_size: int, seed: int) -> ReadableBatches:
+def click_logs(config: WorkloadConfig, reading: Reading) -> ReadableBatches:
     """Read the text files of Criteo's days, `day_<day>` or `day_<day>_<part>`.
 
-    For training the files are shuffled, not their lines, as published.
+    For training the files are shuffled, not their lines, as published; a later start reads over the
+    lines before it without parsing them.
     """
-    folder = split_folder(config.name, config.scale, split)
+    train, batch_size = reading.is_training, reading.batch_size
+    folder = split_folder(config.name, config.scale, reading.split)
     files = sorted(str(file) for file in folder.glob("day_*"))
     if not files:
         raise DataError(
-            f"The {split} data of {config.name} ({config.scale}) is missing: no day_* files "
-            f"in {folder}. Run: {prepare_command(config.name, config.scale)}"
+            f"The {reading.split} data of {config.name} ({config.scale}) is missing: no day_* "
+            f"files in {folder}. Run: {prepare_command(config.name, config.scale)}"
         )
     names = tf.data.Dataset.from_tensor_slices(files)
-    if split is Split.TRAIN:
-        names = names.shuffle(len(files), seed=seed % 2**31).repeat()
-    lines = tf.data.TextLineDataset(names)
-    train = split is Split.TRAIN
+    if train:
+        names = names.shuffle(len(files), seed=reading.seed % 2**31).repeat()
+    lines = tf.data.TextLineDataset(names).skip(reading.start_step * batch_size)
 
     def load(text: Tensor) -> Batch:
         batch = parse_lines(text)
@@ -102,7 +101,7 @@ def click_logs(config: WorkloadConfig, split: Split, batch_size: int, seed: int)
         .map(load, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
         .prefetch(tf.data.AUTOTUNE)
     )
-    return ReadableBatches(batches, config, split, [Path(file) for file in files])
+    return ReadableBatches(batches, config, reading.split, [Path(file) for file in files])
 
 
 def parse_lines(lines: Tensor) -> Batch:

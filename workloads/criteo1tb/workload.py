@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from kit.contracts import BinaryClassificationWorkload, Split
+from kit.contracts import BinaryClassificationWorkload, Reading
 from workloads.criteo1tb.model import build_model
 
 
@@ -17,11 +17,11 @@ class Criteo1tbWorkload(BinaryClassificationWorkload):
         """Build a fresh model."""
         return build_model(**self.config.model)
 
-    def dataset(self, split: Split, batch_size: int, seed: int = 0) -> Any:
+    def read(self, reading: Reading) -> Any:
         """Return the batches of a split."""
         from workloads.criteo1tb.data import dataset
 
-        return dataset(self.config, split, batch_size, seed)
+        return dataset(self.config, reading)
 
     def synthetic_batch(self, batch_size: int, seed: int = 0) -> dict[str, np.ndarray]:
         """Return logarithms of exponential numbers, uniform ids, and one target in four 1."""

@@ -10,7 +10,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from kit.contracts import Split, WorkloadConfig
+from kit.contracts import Reading, WorkloadConfig
 from kit.data.imagenet import Augmentation, imagenet_batches
 from kit.data.small_images import fashion_mnist_batches
 from workloads.imagenet_vit.rand_augment import rand_augment
@@ -19,21 +19,18 @@ Tensor = Any
 Batch = dict[str, Tensor]
 
 
-def dataset(config: WorkloadConfig, split: Split, batch_size: int, seed: int) -> tf.data.Dataset:
+def dataset(config: WorkloadConfig, reading: Reading) -> tf.data.Dataset:
     """Return batches: inputs `(batch, height, width, channels)`, targets `(batch,)`.
 
     With mixup, training targets are `(batch, classes)`.
     """
     read = {"full": imagenet, "mini": fashion_mnist_batches}[config.scale]
-    return read(config.name, config.scale, split, batch_size, seed, **config.data)
+    return read(config, reading, **config.data)
 
 
 def imagenet(
-    workload: str,
-    scale: str,
-    split: str,
-    batch_size: int,
-    seed: int,
+    config: WorkloadConfig,
+    reading: Reading,
     *,
     rand_augment_layers: int,
     mixup_alpha: float,
@@ -45,15 +42,7 @@ def imagenet(
         image=partial(rand_augment, layers=rand_augment_layers) if rand_augment_layers else None,
         batch=partial(mixup, alpha=mixup_alpha, num_classes=num_classes) if mixup_alpha else None,
     )
-    return imagenet_batches(
-        workload,
-        scale,
-        split,
-        batch_size,
-        seed,
-        image_size=image_size,
-        augmentation=augmentation,
-    )
+    return imagenet_batches(config, reading, image_size=image_size, augmentation=augmentation)
 
 
 def mixup(batch: Batch, rng: Tensor, *, alpha: float, num_classes: int) -> Batch:

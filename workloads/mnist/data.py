@@ -6,7 +6,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from kit.contracts import Split
+from kit.contracts import Reading
 from kit.data import load_arrays
 from kit.data.pipeline import evaluation_batches, training_batches
 
@@ -22,9 +22,9 @@ def normalize(batch: dict[str, Tensor], rng: Tensor | None = None) -> dict[str, 
     return {**batch, "inputs": inputs}
 
 
-def dataset(scale: str, split: Split, batch_size: int, seed: int) -> tf.data.Dataset:
+def dataset(scale: str, reading: Reading) -> tf.data.Dataset:
     """Return the batches of a split: inputs `(batch, 28, 28, 1)`, targets `(batch,)`."""
-    arrays = load_arrays("mnist", scale, split)
-    if split is Split.TRAIN:
-        return training_batches(arrays, batch_size, seed=seed, transform=normalize)
-    return evaluation_batches(arrays, batch_size, transform=normalize)
+    arrays = load_arrays("mnist", scale, reading.split)
+    if reading.is_training:
+        return training_batches(arrays, reading, transform=normalize)
+    return evaluation_batches(arrays, reading.batch_size, transform=normalize)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from kit.contracts import ClassificationWorkload, Split
+from kit.contracts import ClassificationWorkload, Reading
 from workloads.mnist.model import build_model
 
 
@@ -17,11 +17,11 @@ class MnistWorkload(ClassificationWorkload):
         """Build a fresh model."""
         return build_model(**self.config.model)
 
-    def dataset(self, split: Split, batch_size: int, seed: int = 0) -> Any:
+    def read(self, reading: Reading) -> Any:
         """Return the batches of a split."""
         from workloads.mnist.data import dataset
 
-        return dataset(self.config.scale, split, batch_size, seed)
+        return dataset(self.config.scale, reading)
 
     def synthetic_batch(self, batch_size: int, seed: int = 0) -> dict[str, np.ndarray]:
         """Return normal inputs and uniform targets."""

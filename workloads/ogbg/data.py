@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from keras import ops
 
-from kit.contracts import Split, WorkloadConfig
+from kit.contracts import Reading, WorkloadConfig
 from kit.data import load_arrays
 from kit.data.prepared import damaged_message
 from kit.errors import DataError
@@ -23,7 +23,7 @@ from workloads.ogbg.packing import Arrays, Limits, packed, too_large
 BATCHES_AHEAD = 4
 
 
-def dataset(config: WorkloadConfig, split: Split, limits: Limits, seed: int) -> PrefetchedBatches:
+def dataset(config: WorkloadConfig, reading: Reading, limits: Limits) -> PrefetchedBatches:
     """Return batches of packed graphs, float32 and int32.
 
     For training all graphs come in a new order in each pass; published is a shuffle buffer of
@@ -32,15 +32,17 @@ def dataset(config: WorkloadConfig, split: Split, limits: Limits, seed: int) -> 
     Raises:
         DataError: the data is missing or damaged, or a graph does not fit into a batch.
     """
-    arrays = load_arrays(config.name, config.scale, split, memory_mapped=True)
+    arrays = load_arrays(config.name, config.scale, reading.split, memory_mapped=True)
     if found := problem(arrays):
-        raise DataError(damaged_message(config.name, config.scale, f"{split}: {found}"))
+        raise DataError(damaged_message(config.name, config.scale, f"{reading.split}: {found}"))
     graphs = Graphs(arrays)
     _check_sizes(graphs, limits)
 
     def batches() -> Iterator[Arrays]:
-        orders = shuffled(len(graphs), seed) if split is Split.TRAIN else [np.arange(len(graphs))]
-        return packed(graphs, limits, orders)
+        if not reading.is_training:
+            return packed(graphs, limits, [np.arange(len(graphs))])
+        orders = shuffled(len(graphs), reading.seed)
+        return packed(graphs, limits, orders, start_step=reading.start_step)
 
     return PrefetchedBatches(batches)
 

@@ -7,6 +7,7 @@ Jraph; checked against a golden file.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -64,8 +65,16 @@ class Limits:
         )
 
 
-def packed(graphs: Graphs, limits: Limits, orders: Iterable[np.ndarray]) -> Iterator[Arrays]:
-    """Yield batches of the graphs in the given orders, one order after the other.
+def packed(
+    graphs: Graphs, limits: Limits, orders: Iterable[np.ndarray], *, start_step: int = 0
+) -> Iterator[Arrays]:
+    """Yield batches of the graphs in the given orders from `start_step` on, padded."""
+    for chosen in itertools.islice(members(graphs, limits, orders), start_step, None):
+        yield pad(graphs.join(chosen), limits)
+
+
+def members(graphs: Graphs, limits: Limits, orders: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+    """Yield which graphs belong to a batch, in the given orders, one order after the other.
 
     A graph that does not fit any more begins the next batch. Only the last batch may hold fewer
     graphs than fit; where orders never end, there is none.
@@ -79,10 +88,10 @@ def packed(graphs: Graphs, limits: Limits, orders: Iterable[np.ndarray]) -> Iter
     for order in orders:
         waiting = np.concatenate([waiting, order])
         while (count := count_fitting()) < len(waiting):  # else the next order may bring more
-            yield pad(graphs.join(waiting[:count]), limits)
+            yield waiting[:count]
             waiting = waiting[count:]
     if len(waiting):
-        yield pad(graphs.join(waiting), limits)
+        yield waiting
 
 
 def pad(content: Arrays, limits: Limits) -> Arrays:

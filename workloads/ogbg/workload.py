@@ -12,7 +12,7 @@ from kit.contracts import (
     Loss,
     LossType,
     Metric,
-    Split,
+    Reading,
     Workload,
     multitask_sigmoid_cross_entropy,
 )
@@ -42,11 +42,11 @@ class OgbgWorkload(Workload):
         """Return what a batch has room for."""
         return packing.Limits.of(batch_size, **self.config.data)
 
-    def dataset(self, split: Split, batch_size: int, seed: int = 0) -> Any:
+    def read(self, reading: Reading) -> Any:
         """Return the batches of a split."""
         from workloads.ogbg.data import dataset
 
-        return dataset(self.config, split, self.limits(batch_size), seed)
+        return dataset(self.config, reading, self.limits(reading.batch_size))
 
     def synthetic_batch(self, batch_size: int, seed: int = 0) -> dict[str, np.ndarray]:
         """Return random graphs of about the average size; one label in three is known."""

@@ -14,6 +14,7 @@ from kit.contracts import (
     Dropout,
     LossType,
     Metric,
+    Reading,
     Workload,
     WorkloadConfig,
     softmax_cross_entropy,
@@ -34,10 +35,11 @@ class TinyWorkload(Workload):
         x = Dropout(0.1)(keras.layers.Flatten()(x))
         return keras.Model(inputs, keras.layers.Dense(4, name="Dense_0")(x))
 
-    def dataset(self, split: Any, batch_size: int, seed: int = 0) -> Any:
+    def read(self, reading: Reading) -> Any:
+        seed = reading.seed + reading.start_step
         while True:
             seed += 1
-            yield self.synthetic_batch(batch_size, seed)
+            yield self.synthetic_batch(reading.batch_size, seed)
 
     def synthetic_batch(self, batch_size: int, seed: int = 0) -> dict[str, np.ndarray]:
         draw = np.random.default_rng(seed)

@@ -78,7 +78,9 @@ def load_workload(
     from kit.contracts.parameters import ParameterKind
     from kit.contracts.workload import Workload, WorkloadConfig
 
-    base, overrides = scales[scale], variants[variant] if variant else {}
+    base = scales[scale]
+    # A scale may have its own form of a variant, where that gives sizes.
+    overrides = {**variants, **base.get("variants", {})}[variant] if variant else {}
     config = WorkloadConfig(
         name=name,
         scale=scale,

@@ -82,6 +82,16 @@ def sigmoid_cross_entropy(logits: Tensor, targets: Tensor, *, mask: Tensor | Non
     return masked(per_example, mask)
 
 
+def mean_absolute_error(outputs: Tensor, targets: Tensor, *, mask: Tensor | None = None) -> Loss:
+    """Mean absolute error of `outputs` `(batch, …)` over all axes but the first.
+
+    `mask` is `(batch,)` with 1 for valid examples. Source: AlgoPerf 0.6, `fastmri`; checked against
+    its losses.
+    """
+    difference = ops.abs(outputs - targets)
+    return masked(ops.mean(difference, axis=tuple(range(1, len(difference.shape)))), mask)
+
+
 def masked(per_example: Tensor, mask: Tensor | None) -> Loss:
     """Zero the losses `(batch,)` of padding examples and count the valid ones."""
     if mask is None:

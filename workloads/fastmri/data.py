@@ -1,0 +1,98 @@
+"""Slices of fastMRI's knees, and of a brain for the mini scale, with some columns unmeasured."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import tensorflow as tf
+
+from kit.contracts import Split, WorkloadConfig
+from kit.data import load_arrays
+from kit.data.pipeline import padded_batches, training_batches
+from workloads.fastmri.undersampling import column_mask, frequencies, undersampled
+from workloads.fastmri.volumes import Volumes
+
+Tensor = Any
+Batch = dict[str, Tensor]
+Slices = tf.data.Dataset  # of (kspace (rows, columns), target (size, size), volume_max)
+
+SHUFFLE_BATCHES = 16
+EVALUATION_MASK = (0, 0)  # the rng of the mask in evaluation, the same for every slice
+
+
+def dataset(config: WorkloadConfig, split: Split, batch_size: int, seed: int) -> Any:
+    """Return batches: images `inputs`, `targets` `(batch, size, size)`, and of each mean, std and
+    volume_max `(batch,)`; all float32.
+    """
+    source = {"full": knees, "mini": brain}[config.scale]
+    return source(config, split, batch_size, seed, **config.data)
+
+
+def knees(
+    config: WorkloadConfig, split: Split, batch_size: int, seed: int, *, image_size: int
+) -> Watched:
+    """Read fastMRI's volumes. Undersampled training slices are kept in memory, as published."""
+    volumes = Volumes(config, split, image_size=image_size)
+    examples = undersampled_slices(volumes.slices(), split, seed)
+    if split is not Split.TRAIN:
+        return Watched(volumes, padded_batches(examples, batch_size))
+    batches = (
+        examples.cache()
+        .shuffle(SHUFFLE_BATCHES * batch_size, seed=seed % 2**31)
+        .repeat()
+        .batch(batch_size, drop_remainder=True)
+        .prefetch(tf.data.AUTOTUNE)
+    )
+    return Watched(volumes, batches)
+
+
+@dataclass(frozen=True)
+class Watched:
+    """Batches of files, whose damage is told in one line."""
+
+    volumes: Volumes
+    batches: tf.data.Dataset
+
+    def __iter__(self) -> Iterator[Batch]:
+        return self.volumes.watch(self.batches)
+
+
+def brain(
+    config: WorkloadConfig, split: Split, batch_size: int, seed: int, *, image_size: int
+) -> tf.data.Dataset:
+    """Read the mini scale: whole images, whose frequencies are computed."""
+    arrays = load_arrays(config.name, config.scale, split)
+
+    def load(image: Tensor, volume_max: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        target = tf.ensure_shape(tf.cast(image, tf.float32), (image_size, image_size))
+        return frequencies(target), target, volume_max
+
+    slices = tf.data.Dataset.from_tensor_slices((arrays["targets"], arrays["volume_max"]))
+    examples = undersampled_slices(slices.map(load), split, seed)
+    if split is not Split.TRAIN:
+        return padded_batches(examples, batch_size)
+    everything = next(iter(examples.batch(len(arrays["targets"])))).items()
+    return training_batches(
+        {name: value.numpy() for name, value in everything},
+        batch_size,
+        seed=seed,
+        transform=lambda batch, rng: batch,
+    )
+
+
+def undersampled_slices(slices: Slices, split: Split, seed: int) -> tf.data.Dataset:
+    """Leave out columns of every slice.
+
+    For training a slice has its own mask, the same in every pass, as published.
+    """
+
+    def load(index: Tensor, slice_: tuple[Tensor, Tensor, Tensor]) -> Batch:
+        kspace, target, volume_max = slice_
+        own = tf.stack([tf.constant(seed % 2**31, tf.int64), index])
+        rng = own if split is Split.TRAIN else tf.constant(EVALUATION_MASK)
+        mask = column_mask(tf.shape(kspace)[1], rng)
+        return undersampled(kspace, target, mask, volume_max)
+
+    return slices.enumerate().map(load, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)

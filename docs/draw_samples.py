@@ -55,7 +55,19 @@ def draw_images(workload: str) -> None:
         axis.axis("off")
 
 
+def draw_slices(workload: str) -> None:
+    """Draw what was measured of some slices above what it should become."""
+    batch = training_batch(workload, 6)
+    _, axes = plt.subplots(2, 6, figsize=(8, 2.8))
+    for row, name in zip(axes, ("inputs", "targets"), strict=True):
+        for axis, image in zip(row, batch[name], strict=True):
+            axis.imshow(image, cmap="gray", vmin=-1, vmax=4)
+            axis.axis("off")
+        row[0].set_title("input" if name == "inputs" else "target", fontsize=8, loc="left")
+
+
 PICTURES: dict[str, Callable[[str], None]] = {
+    "fastmri": draw_slices,
     "imagenet_resnet": draw_images,
     "mnist": draw_images,
 }

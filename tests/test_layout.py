@@ -58,6 +58,8 @@ TENSORFLOW_FILES = (
     ),
     PROJECT / "workloads/imagenet_vit/rand_augment.py",  # parts of one data.py
     PROJECT / "workloads/imagenet_vit/image_operations.py",
+    PROJECT / "workloads/fastmri/undersampling.py",
+    PROJECT / "workloads/fastmri/volumes.py",
 )
 
 

@@ -101,6 +101,30 @@ def normalize_with_batch_statistics(
 layers.BatchNormalization.kernel = staticmethod(normalize_with_batch_statistics)
 
 
+def normalize_each_example(x: Tensor, epsilon: float) -> Tensor:
+    """Do as the function of the same name in `kit.contracts.layers`; on a CPU in kernels.
+
+    One example is a batch whose statistics are its own. That takes half the CPU time: 49 instead of
+    98 ms for forward and backward of 4x320x320x32. The mean is subtracted beforehand, which needs
+    no gradient, because the kernel adds up pixel after pixel and so loses digits (33 ms without).
+    """
+    if device_kind() != "cpu" or x.shape[0] is None:
+        return layers.normalize_each_example(x, epsilon)
+    centred = x - tf.stop_gradient(tf.reduce_mean(x, axis=(1, 2), keepdims=True))
+    scale, offset = tf.ones([x.shape[-1]]), tf.zeros([x.shape[-1]])
+    unused = tf.zeros([0], tf.float32)  # running values, which the kernel does not need here
+    examples = [
+        tf.raw_ops.FusedBatchNormV3(
+            x=example, scale=scale, offset=offset, mean=unused, variance=unused, epsilon=epsilon
+        ).y
+        for example in tf.split(centred, x.shape[0])
+    ]
+    return tf.concat(examples, axis=0)
+
+
+layers.InstanceNormalization.kernel = staticmethod(normalize_each_example)
+
+
 def synchronize(tree: Tree) -> None:
     """Wait until every tensor of `tree` has been computed."""
     for leaf in keras.tree.flatten(tree):

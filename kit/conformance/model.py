@@ -102,6 +102,10 @@ class _Subject:
         for mode, output in outputs.items():
             key = f"output/{mode}"
             yield _compare(key, output, self.golden.required(key), tolerances[mode])
+        if inputs := self.golden.below("input_alt"):
+            other, _ = self.model.forward(self.params, self.state, inputs, ForwardMode(False))
+            expected = self.golden.required("output_alt/eval")
+            yield _compare("output_alt/eval", other, expected, self.rules.output)
         for name, value in zip(self.model.state_names, state, strict=True):
             key = f"new_state/batch_stats/{name}"
             yield _compare(key, value, self.golden.required(key), self.rules.state)

@@ -10,11 +10,17 @@ from kit.contracts.algorithm import (
 )
 from kit.contracts.classification import BinaryClassificationWorkload, ClassificationWorkload
 from kit.contracts.forward import ForwardMode, current_mode, fold_in, forward_mode, seed_from
-from kit.contracts.layers import BatchNormalization, Dropout, LayerNormalization
+from kit.contracts.layers import (
+    BatchNormalization,
+    Dropout,
+    InstanceNormalization,
+    LayerNormalization,
+)
 from kit.contracts.loss import (
     Loss,
     LossType,
     masked,
+    mean_absolute_error,
     multitask_sigmoid_cross_entropy,
     sigmoid_cross_entropy,
     softmax_cross_entropy,
@@ -34,6 +40,7 @@ __all__ = [
     "EvaluationResult",
     "Feedback",
     "ForwardMode",
+    "InstanceNormalization",
     "LayerNormalization",
     "Loss",
     "LossAndGradients",
@@ -53,6 +60,7 @@ __all__ = [
     "fold_in",
     "forward_mode",
     "masked",
+    "mean_absolute_error",
     "multitask_sigmoid_cross_entropy",
     "seed_from",
     "sigmoid_cross_entropy",

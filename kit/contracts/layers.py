@@ -43,15 +43,18 @@ class Dropout(keras.layers.Layer):
 
 
 class LayerNormalization(keras.layers.Layer):
-    """Layer normalisation over the last axis, with the biased variance.
+    """Layer normalisation over `axes`, the last alone by default, with the biased variance.
 
-    Weights are named `scale` and `bias`, as in the golden files. Source: Ba, Kiros & Hinton 2016
-    (arXiv:1607.06450); epsilon as published in AlgoPerf.
+    Weights, of the size of the last axis, are named `scale` and `bias`, as in the golden files.
+    Source: Ba, Kiros & Hinton 2016 (arXiv:1607.06450); epsilon as published in AlgoPerf.
     """
 
-    def __init__(self, *, epsilon: float = 1e-6, **kwargs: Any) -> None:
+    def __init__(
+        self, *, epsilon: float = 1e-6, axes: tuple[int, ...] = (-1,), **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         self.epsilon = epsilon
+        self.axes = axes
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         shape = (input_shape[-1],)
@@ -59,9 +62,37 @@ class LayerNormalization(keras.layers.Layer):
         self.bias = self.add_weight(shape=shape, name="bias", initializer="zeros")
 
     def call(self, inputs: Tensor) -> Tensor:
-        centred = inputs - ops.mean(inputs, axis=-1, keepdims=True)
-        variance = ops.mean(ops.square(centred), axis=-1, keepdims=True)
+        centred = inputs - ops.mean(inputs, axis=self.axes, keepdims=True)
+        variance = ops.mean(ops.square(centred), axis=self.axes, keepdims=True)
         return centred * ops.rsqrt(variance + self.epsilon) * self.scale + self.bias
+
+
+def normalize_each_example(x: Tensor, epsilon: float) -> Tensor:
+    """Return `x` `(batch, height, width, channels)` normalised over height and width.
+
+    The variance is `max(0, E[x^2] - E[x]^2)`.
+    """
+    mean = ops.mean(x, axis=(1, 2), keepdims=True)
+    square = ops.mean(ops.square(x), axis=(1, 2), keepdims=True)
+    factor = ops.rsqrt(ops.maximum(square - ops.square(mean), 0.0) + epsilon)
+    return x * factor - mean * factor
+
+
+class InstanceNormalization(keras.layers.Layer):
+    """Normalisation of every channel of every example, without weights.
+
+    Source: Ulyanov, Vedaldi & Lempitsky 2016 (arXiv:1607.08022), equation 4; epsilon as published
+    in AlgoPerf. `kernel` does it; a backend with a faster way installs that.
+    """
+
+    kernel: ClassVar[Callable[..., Tensor]] = staticmethod(normalize_each_example)
+
+    def __init__(self, *, epsilon: float = 1e-5, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.epsilon = epsilon
+
+    def call(self, inputs: Tensor) -> Tensor:
+        return self.kernel(inputs, self.epsilon)
 
 
 def normalize_with_batch_statistics(

@@ -45,7 +45,7 @@ def test_models_equal_their_golden_files(path):
     quantities = {check.quantity for check in report.checks}
     assert {"output/eval", "output/train"} <= quantities
     with np.load(path, allow_pickle=False) as golden:  # nothing that the file has is left out
-        prefixes = ("output/", "loss", "grad/", "new_state/")
+        prefixes = ("output/", "output_alt/", "loss", "grad/", "new_state/")
         assert quantities >= {key for key in golden.files if key.startswith(prefixes)}
 
 
@@ -68,6 +68,16 @@ def test_one_wrong_number_is_found_and_named(altered, key, failing):
     report = check_model(altered(**{key: value}))
     assert {check.quantity for check in report.checks if not check.passed} == failing
     assert not report.passed
+
+
+def test_wrong_output_for_the_other_inputs_is_found(tmp_path):
+    with np.load(MODELS / "fastmri__tanh.npz", allow_pickle=False) as golden:
+        arrays = {key: golden[key] for key in golden.files}
+    arrays["output_alt/eval"][0, -1, -1] += 0.01
+    path = tmp_path / "fastmri__tanh.npz"
+    np.savez(path, **arrays)
+    failed = {check.quantity for check in check_model(path).checks if not check.passed}
+    assert failed == {"output_alt/eval"}
 
 
 def test_number_that_is_none_fails(altered):

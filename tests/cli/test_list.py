@@ -63,7 +63,7 @@ def test_rulesets_are_listed() -> None:
         "algoperf-0.6-qualification",
         "mini",
     ]
-    assert rows[-1].split()[1:8] == ["mini", "1", "of", "5", "3", "×", "2"]
+    assert rows[-1].split()[1:8] == ["mini", "1", "of", "6", "3", "×", "2"]
 
 
 def test_without_an_argument_everything_is_listed() -> None:

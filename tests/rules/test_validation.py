@@ -119,7 +119,7 @@ MNIST = "workloads/mnist"
             {"wmt": ["silu"]},
             "held_out.variants lists wmt. Choose one of: mnist, imagenet_resnet, ",
         ),
-        ("held_out/base_workloads", 9, "base_workloads is 9, but variants lists only 4 workloads."),
+        ("held_out/base_workloads", 9, "base_workloads is 9, but variants lists only 5 workloads."),
         (
             "held_out/published_choice",
             {"imagenet_resnet": "tanh"},

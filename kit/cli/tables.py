@@ -56,7 +56,7 @@ def _draw(table: Table) -> None:
 
     drawn = RichTable(title=Text(table.title), title_justify="left", box=box.SIMPLE_HEAD)
     for number, column in enumerate(table.columns):
-        drawn.add_column(Text(column), no_wrap=number == 0)
+        drawn.add_column(Text(column, overflow="fold"), no_wrap=number == 0)
     for row in table.rows:
         drawn.add_row(*(Text(plain(cell)) for cell in row))  # Text: no markup is interpreted
     Console().print(drawn)

@@ -33,6 +33,11 @@ def plain(text: object) -> str:
     return "".join(character if character.isprintable() else "?" for character in words)
 
 
+def printable(line: str) -> str:
+    """Return a line without control characters, its spaces as they are: it may be anyone's."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in line)
+
+
 def seconds(value: float) -> str:
     """Return a number of seconds, and from an hour on also the hours."""
     text = f"{value:,.10g} s"

@@ -19,11 +19,12 @@ TRIAL ?= 1
 SEED ?=
 VARIANT ?=
 ARGS ?=
+RESULTS ?= results/$(RULESET)
 TARGET ?= cpu
 BASE_IMAGE ?=
 CHOICES = $(sort $(notdir $(patsubst %/workload.yaml,%,$(wildcard workloads/*/workload.yaml))))
 
-.PHONY: help setup run workload-given test test-docker test-all lint docs image lock clean FORCE
+.PHONY: help setup run workload-given score test test-docker test-all lint docs image lock clean FORCE
 
 help: ## List the targets
 	@echo 'Stopwatch: an honest referee for training algorithms. Start with:'
@@ -47,6 +48,9 @@ run: workload-given $(STAMP) ## Run one trial: WORKLOAD=… [SUBMISSION=nadamw R
 
 workload-given:
 	@$(if $(WORKLOAD),:,$(error Which workload? Say: make run WORKLOAD=mnist. Choose one of: $(CHOICES)))
+
+score: $(STAMP) ## Score results: [RESULTS=results/mini ARGS=]; logs of AlgoPerf: ARGS='--ruleset algoperf-0.5'
+	@$(VENV)/bin/kit score $(RESULTS) $(ARGS)
 
 test: $(STAMP) ## Run the ordinary tests (minutes); ARGS=… goes to pytest
 	@$(VENV)/bin/python -m pytest -q -m 'not slow and not docker and not gpu' $(ARGS)

@@ -22,6 +22,11 @@ def results_root() -> Path:
     return Path(os.environ.get("STOPWATCH_RESULTS") or PROJECT / "results").absolute()
 
 
+def held_out_root() -> Path:
+    """Return the folder of public statements about held-out variants, one folder per ruleset."""
+    return PROJECT / "held-out"
+
+
 def cache_root() -> Path:
     """Return the folder of what can be made again; `STOPWATCH_CACHE` overrides it."""
     return Path(os.environ.get("STOPWATCH_CACHE") or PROJECT / ".stopwatch").absolute()

@@ -19,6 +19,10 @@ _COMMANDS = {  # name -> (module:object, one-line help)
     "data": ("kit.cli.data:data", "Prepare, list and verify data sets."),
     "keys": ("kit.cli.keys:keys", "Create and show signing keys."),
     "verify": ("kit.cli.verify:verify", "Check the evidence of a record or of a whole folder."),
+    "score": ("kit.cli.score:score", "Score results: leaderboard, intervals, times to target."),
+    "export": ("kit.cli.export:export", "Write records in the form of another tool."),
+    "freeze": ("kit.cli.freeze:freeze", "Record the digests of submissions before the draw."),
+    "heldout": ("kit.cli.heldout:heldout", "Draw held-out variants by commit and reveal."),
     "conformance": (
         "kit.cli.conformance:conformance",
         "Compare models and algorithms with golden files.",

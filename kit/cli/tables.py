@@ -33,6 +33,11 @@ def plain(text: object) -> str:
     return "".join(character if character.isprintable() else "?" for character in words)
 
 
+def printable(line: str) -> str:
+    """Return a line without control characters, its spaces as they are: it may be anyone's."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in line)
+
+
 def seconds(value: float) -> str:
     """Return a number of seconds, and from an hour on also the hours."""
     text = f"{value:,.10g} s"
@@ -56,7 +61,7 @@ def _draw(table: Table) -> None:
 
     drawn = RichTable(title=Text(table.title), title_justify="left", box=box.SIMPLE_HEAD)
     for number, column in enumerate(table.columns):
-        drawn.add_column(Text(column), no_wrap=number == 0)
+        drawn.add_column(Text(column, overflow="fold"), no_wrap=number == 0)
     for row in table.rows:
         drawn.add_row(*(Text(plain(cell)) for cell in row))  # Text: no markup is interpreted
     Console().print(drawn)

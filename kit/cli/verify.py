@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from kit import paths
+from kit.cli.tables import printable
 from kit.errors import UsageError
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def verify(ctx: click.Context, path: Path, trusted_keys: tuple[str, ...], as_jso
         click.echo(json.dumps(report.as_dict(), indent=2, allow_nan=False))
     else:
         lines = _tree(report) if isinstance(report, TreeReport) else _record(report)
-        headline, *rest = [_printable(line) for line in lines]
+        headline, *rest = [printable(line) for line in lines]
         click.echo(click.style(headline, fg="green" if report.ok else "red", bold=True))
         click.echo("\n".join(rest))
     if not report.ok:
@@ -164,8 +165,3 @@ def _listed(findings: Iterable[Finding], status: str = "problem") -> Iterator[st
     for finding in findings:
         if finding.status == status:
             yield f"  - {word}{finding.file}: {finding.sentence}"
-
-
-def _printable(line: str) -> str:
-    """Take control characters out: a record may come from anyone."""
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in line)

@@ -54,6 +54,29 @@ def write_atomic(path: Path, data: bytes, *, mode: int = 0o666) -> None:
         sync_folder(path.parent)
 
 
+def create_atomic(path: Path, data: bytes, *, mode: int = 0o666) -> None:
+    """Create `path` with the content `data`, never over an existing file.
+
+    Raises:
+        FileExistsError: there is a file, as it was before.
+        TrialError: the disk is full, or `path` cannot be written; it is not there in part.
+    """
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp")
+    is_new = True
+    with disk_errors(path):
+        try:
+            write_new(temporary, data, mode=mode)
+            try:
+                os.link(temporary, path)  # unlike a rename, a link never replaces a file
+            except FileExistsError:
+                is_new = False
+        finally:
+            temporary.unlink(missing_ok=True)
+        sync_folder(path.parent)
+    if not is_new:
+        raise FileExistsError(path)
+
+
 def write_new(path: Path, data: bytes, *, mode: int = 0o666) -> None:
     """Create `path` with the content `data` and wait until the disk holds it.
 

@@ -1,9 +1,10 @@
-"""The signed statement about a record: an in-toto Statement in a DSSE envelope.
+"""Signed statements, above all the one about a record: an in-toto Statement in a DSSE envelope.
 
-The statement lists the sha256 of every file of the record. Its predicate holds text only, the
-public key among it, so that a stranger can check integrity; whom the key belongs to, only a list of
-trusted keys can tell. Envelope and payload are canonical JSON: opening re-encodes and compares,
-because base64 and JSON both have bytes that can change without changing the meaning.
+The statement lists the sha256 of everything that it is about: of each file of a record, by default.
+Its predicate holds text only, the public key among it, so that a stranger can check integrity; whom
+the key belongs to, only a list of trusted keys can tell. Envelope and payload are canonical JSON:
+opening re-encodes and compares, because base64 and JSON both have bytes that can change without
+changing the meaning.
 
 Source: in-toto Attestation Framework, Statement v1; DSSE v1.0.
 """
@@ -26,7 +27,7 @@ from kit.records.signing import PublicKey, SigningKey
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
-PREDICATE_TYPE = "urn:stopwatch:trial-record:1"
+TRIAL_RECORD = "urn:stopwatch:trial-record:1"
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # no I, L, O, U: they are misread
 _Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
@@ -47,7 +48,7 @@ class _Subject(_Schema):
 class _Statement(_Schema):
     type: Annotated[Literal["https://in-toto.io/Statement/v1"], Field(alias="_type")]
     subject: list[_Subject]
-    predicateType: Literal["urn:stopwatch:trial-record:1"]  # noqa: N815
+    predicateType: str  # noqa: N815
     predicate: dict[str, str]
 
 
@@ -66,26 +67,33 @@ class _Envelope(_Schema):
 class Attestation:
     """What a verified envelope says."""
 
-    digests: Mapping[str, str]  # file name -> sha256
+    digests: Mapping[str, str]  # name -> sha256
     predicate: Mapping[str, str]
     key: PublicKey  # its name is what the signer calls it: a claim
     envelope_sha256: str
     verdict_code: str
 
 
-def attest(digests: Mapping[str, str], predicate: Mapping[str, str], key: SigningKey) -> bytes:
+def attest(
+    digests: Mapping[str, str],
+    predicate: Mapping[str, str],
+    key: SigningKey,
+    *,
+    predicate_type: str = TRIAL_RECORD,
+) -> bytes:
     """Return the signed envelope, as the bytes of `attestation.json`.
 
     Args:
-        digests: sha256 of each file of the record, by name.
+        digests: sha256 of what the statement is about, by name: of each file of a record.
         predicate: what else is stated; the key is added.
         key: signs.
+        predicate_type: which kind of statement this is; one kind never passes for another.
     """
     signed_by = {"key_id": key.key_id, "key_name": key.name, "public_key": key.public.hex}
     statement = {
         "_type": STATEMENT_TYPE,
         "subject": [{"name": n, "digest": {"sha256": d}} for n, d in sorted(digests.items())],
-        "predicateType": PREDICATE_TYPE,
+        "predicateType": predicate_type,
         "predicate": {**predicate, **signed_by},
     }
     envelope = Envelope(canonical.encode(statement), PAYLOAD_TYPE, {})
@@ -93,15 +101,21 @@ def attest(digests: Mapping[str, str], predicate: Mapping[str, str], key: Signin
     return canonical.encode(envelope.to_dict()) + b"\n"
 
 
-def open_envelope(data: bytes) -> Attestation:
+def open_envelope(data: bytes, *, predicate_type: str = TRIAL_RECORD) -> Attestation:
     """Check form and signature of an envelope and return what it says.
 
     Raises:
-        VerificationError: any byte is not as the signer wrote it.
+        VerificationError: any byte is not as the signer wrote it, or it is another kind of
+            statement.
     """
     envelope = _parse_envelope(data)
     payload = _decode_base64(envelope.payload, "payload")
     statement = _parse_statement(payload)
+    if statement.predicateType != predicate_type:
+        raise VerificationError(
+            f"A statement of another kind. Expected: {predicate_type}. "
+            f"Received: {statement.predicateType!a}."
+        )
     predicate = statement.predicate
     try:
         key = PublicKey(predicate["public_key"], predicate["key_name"])

@@ -135,6 +135,8 @@ def _state(record: TrialRecord, evaluations: Sequence[Evaluation]) -> _Problems:
         )
     if record.state is TrialState.FAILED and record.failure is None:
         yield "The state is failed, but no failure is described."
+    if record.stop_reasons and record.state is not TrialState.STOPPED_EARLY:
+        yield f"There are stop_reasons, but the state is {record.state}."
 
 
 def _segments(record: TrialRecord, evaluations: Sequence[Evaluation]) -> _Problems:

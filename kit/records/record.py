@@ -5,7 +5,13 @@ from __future__ import annotations
 import enum
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+)
 
 NANOSECONDS = 1_000_000_000
 IsolationLevel = Literal["container", "bubblewrap", "process", "inline"]
@@ -89,8 +95,18 @@ class TrainerReport(_Schema):
     xla: dict[str, bool] = Field(default_factory=dict)  # by compiled function
 
 
+class StopReason(_Schema):
+    """Why a trial was stopped early: no continuation could change a score, given other results."""
+
+    rule: str  # in words, such as "slower than the study's best"
+    evidence: list[Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]]  # sha256 of their attestations
+
+
 class TrialRecord(_Schema):
-    """The content of `trial.json`."""
+    """The content of `trial.json`.
+
+    `stop_reasons` belongs to the state `stopped_early`; the file has no such key where it is empty.
+    """
 
     format: Literal["stopwatch/trial/1"] = "stopwatch/trial/1"
     kit_version: str
@@ -120,6 +136,14 @@ class TrialRecord(_Schema):
     peak_trainer_memory_bytes: int | None = None
     peak_device_memory_bytes: int | None = None
     failure: Failure | None = None
+    stop_reasons: list[StopReason] = Field(default_factory=list)
+
+    @model_serializer(mode="wrap")
+    def _without_empty_stop_reasons(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        fields: dict[str, Any] = handler(self)
+        if not self.stop_reasons:
+            del fields["stop_reasons"]
+        return fields
 
     @property
     def workload_label(self) -> str:

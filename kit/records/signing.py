@@ -6,7 +6,6 @@ import contextlib
 import hashlib
 import os
 import re
-import secrets
 import stat
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +21,7 @@ from cryptography.hazmat.primitives.serialization import (
 from securesystemslib.signer import CryptoSigner, SSlibKey
 
 from kit.errors import InvalidFile, UnknownName, UsageError
-from kit.records.atomic import disk_errors, sync_folder, write_new
+from kit.records.atomic import create_atomic, disk_errors
 
 DEVELOPMENT = "development"
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
@@ -218,6 +217,18 @@ def parse_public_key(text: str) -> PublicKey:
     return PublicKey(key.public_bytes(Encoding.Raw, PublicFormat.Raw).hex(), name)
 
 
+def make_private_folder(folder: Path) -> None:
+    """Make a folder for secrets; wherever it is, none of them is committed by accident.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    ignore = folder / ".gitignore"
+    if not ignore.exists():
+        ignore.write_text("*\n", encoding="ascii")
+
+
 def _read_private(path: Path, forbidden_mode: int) -> bytes:
     try:
         with path.open("rb") as file:
@@ -237,16 +248,6 @@ def _read_private(path: Path, forbidden_mode: int) -> bytes:
 
 def _create(path: Path) -> None:
     """Write a new key to `path`; raises FileExistsError when there is one."""
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp")
     with disk_errors(path):
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        ignore = path.parent / ".gitignore"
-        if not ignore.exists():  # wherever the folder is, no key is committed by accident
-            ignore.write_text("*\n", encoding="ascii")
-    try:
-        with disk_errors(path):
-            write_new(temporary, CryptoSigner.generate_ed25519().private_bytes, mode=0o600)
-        os.link(temporary, path)  # unlike a rename, a link never replaces a key
-        sync_folder(path.parent)
-    finally:
-        temporary.unlink(missing_ok=True)
+        make_private_folder(path.parent)
+    create_atomic(path, CryptoSigner.generate_ed25519().private_bytes, mode=0o600)

@@ -10,8 +10,8 @@ from pydantic import Field, PrivateAttr, model_validator
 
 from kit import paths, registry
 from kit.errors import InvalidFile, UnknownName
-from kit.rules.strict_yaml import shown
-from kit.rules.validation import Schema, load
+from kit.rules.strict_yaml import parse, read_bytes, shown
+from kit.rules.validation import Schema, check
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$", max_length=80)]  # also a folder
 Seconds = Annotated[float, Field(gt=0)]
@@ -123,7 +123,7 @@ class HeldOut(Schema):
     """Which variants may be drawn after submissions freeze: one each for `base_workloads` bases."""
 
     base_workloads: Count
-    variants: dict[Name, Names] = Field(min_length=1)  # by base workload
+    variants: dict[Name, Annotated[Names, Field(min_length=1)]] = Field(min_length=1)  # by base
     published_choice: dict[Name, Name] = Field(default_factory=dict)  # what a past draw gave
 
     @model_validator(mode="after")
@@ -133,6 +133,9 @@ class HeldOut(Schema):
                 f"base_workloads is {self.base_workloads}, but variants lists only "
                 f"{len(self.variants)} workloads"
             )
+        for workload, variants in self.variants.items():
+            if len(set(variants)) < len(variants):  # it would be drawn more often
+                raise ValueError(f"variants.{workload} lists a variant twice")
         for workload, variant in self.published_choice.items():
             if variant not in self.variants.get(workload, ()):
                 raise ValueError(
@@ -218,7 +221,16 @@ def load_ruleset(name_or_path: str | Path) -> Ruleset:
         path = Path(text).absolute()
     else:
         raise UnknownName("ruleset", text, registry.ruleset_names(), "--ruleset")
-    ruleset, content = load(Ruleset, path)
+    return parse_ruleset(read_bytes(path), path)
+
+
+def parse_ruleset(content: bytes, path: Path) -> Ruleset:
+    """Return the ruleset that the file `path` holds, given its content.
+
+    Raises:
+        InvalidFile: the content does not parse or does not match the schema.
+    """
+    ruleset = check(Ruleset, parse(content, path), path)
     if ruleset.name != path.stem:
         raise InvalidFile(
             f"{shown(path)}: name: must be the name of the file, {path.stem!r}. "

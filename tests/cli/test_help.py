@@ -43,6 +43,8 @@ def loaded_modules(arguments):
         ["doctor"],
         ["keys", "--help"],
         ["verify", "--help"],
+        ["heldout", "check", "--help"],
+        ["freeze", "--help"],
         ["data", "list"],
     ],
     ids=" ".join,

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from kit.errors import TrialError
-from kit.records.atomic import disk_errors, write_atomic, write_new
+from kit.records.atomic import create_atomic, disk_errors, write_atomic, write_new
 from kit.records.files import read_record
 from tests.records.factory import Results, make_trial
 
@@ -92,6 +92,21 @@ def test_write_new_refuses_an_existing_file(tmp_path: Path) -> None:
     with pytest.raises(FileExistsError):
         write_new(tmp_path / "file", b"second")
     assert (tmp_path / "file").read_bytes() == b"first"
+
+
+def test_create_atomic_never_replaces_a_file(tmp_path: Path) -> None:
+    create_atomic(tmp_path / "file", b"first", mode=0o600)
+    with pytest.raises(FileExistsError):
+        create_atomic(tmp_path / "file", b"second")
+    assert (tmp_path / "file").read_bytes() == b"first"
+    assert (tmp_path / "file").stat().st_mode & 0o777 == 0o600
+    assert names(tmp_path) == {"file"}
+
+
+def test_create_atomic_on_a_full_disk_leaves_nothing(small_disk: Path) -> None:
+    with pytest.raises(TrialError, match="the disk is full"):
+        create_atomic(small_disk / "file", b"x" * 2 * SMALL_BYTES)
+    assert names(small_disk) == set()
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])

@@ -158,6 +158,16 @@ def test_files_must_be_sorted_and_named_once(envelope: bytes) -> None:
             open_envelope(resigned(canonical.encode({**said, "subject": wrong})))
 
 
+def test_one_kind_of_statement_never_passes_for_another(envelope: bytes) -> None:
+    other = attest(DIGESTS, PREDICATE, KEY, predicate_type="urn:stopwatch:other:1")
+    assert open_envelope(other, predicate_type="urn:stopwatch:other:1").digests == DIGESTS
+    said = "A statement of another kind. Expected: urn:stopwatch:trial-record:1. Received: 'urn:st"
+    with pytest.raises(VerificationError, match=re.escape(said)):
+        open_envelope(other)
+    with pytest.raises(VerificationError, match="A statement of another kind"):
+        open_envelope(envelope, predicate_type="urn:stopwatch:other:1")
+
+
 @pytest.mark.parametrize("name", ["../trial.json", "/etc/passwd", "", ".hidden"])
 def test_files_outside_the_record_are_refused(envelope: bytes, name: str) -> None:
     said = {**statement(envelope), "subject": [{"name": name, "digest": {"sha256": "0" * 64}}]}

@@ -20,7 +20,7 @@ from kit.records.files import (
     TRIAL,
     read_record,
 )
-from kit.records.record import TrialState
+from kit.records.record import StopReason, TrialState
 from tests.records import factory
 from tests.records.factory import Results, make_trial
 
@@ -44,6 +44,15 @@ def test_same_trial_gives_the_same_bytes(tmp_path: Path) -> None:
     other = second.folder(make_trial().record)
     for name in ATTESTED:
         assert (folder / name).read_bytes() == (other / name).read_bytes()
+
+
+def test_stop_reasons_are_in_the_file_only_where_there_are_any(results: Results) -> None:
+    reason = StopReason(rule="slower than the study's best", evidence=["ab" * 32])
+    stopped = make_trial(trial=2, state=TrialState.STOPPED_EARLY, stop_reasons=[reason])
+    for trial, there in ((make_trial(), False), (stopped, True)):
+        folder = results.run(trial).folder
+        assert ("stop_reasons" in json.loads((folder / "trial.json").read_text())) is there
+        assert read_record(folder)[0] == trial.record
 
 
 def test_json_has_no_nan(results: Results) -> None:

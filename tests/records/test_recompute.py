@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from kit.records.recompute import recompute
-from kit.records.record import NANOSECONDS, TargetRecord, TrialState
+from kit.records.record import NANOSECONDS, StopReason, TargetRecord, TrialState
 from tests.records.factory import PERIOD_NS, Trial, changed, changed_evaluation, make_trial
 
 
@@ -151,6 +151,13 @@ def test_submission_time_ends_at_the_target() -> None:
 def test_failed_trial_describes_its_failure() -> None:
     wrong = changed(make_trial(state=TrialState.FAILED), failure=None)
     assert found(wrong) == ["state: The state is failed, but no failure is described."]
+
+
+def test_only_a_stopped_trial_has_stop_reasons(trial: Trial) -> None:
+    reason = StopReason(rule="slower than the study's best", evidence=["ab" * 32])
+    assert found(make_trial(state=TrialState.STOPPED_EARLY, stop_reasons=[reason])) == []
+    wrong = changed(trial, stop_reasons=[reason])
+    assert found(wrong) == ["state: There are stop_reasons, but the state is target_reached."]
 
 
 def test_clock_has_no_gaps(trial: Trial) -> None:

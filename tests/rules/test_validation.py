@@ -121,6 +121,16 @@ MNIST = "workloads/mnist"
         ),
         ("held_out/base_workloads", 9, "base_workloads is 9, but variants lists only 5 workloads."),
         (
+            "held_out/variants",
+            {"imagenet_resnet": []},
+            "held_out.variants.imagenet_resnet: must have 1 items or more. Received: a list of 0.",
+        ),
+        (
+            "held_out/variants",
+            {"imagenet_resnet": ["silu", "gelu", "silu"]},
+            "held_out: variants.imagenet_resnet lists a variant twice.",
+        ),
+        (
             "held_out/published_choice",
             {"imagenet_resnet": "tanh"},
             "published_choice has imagenet_resnet: tanh, which variants does not list.",

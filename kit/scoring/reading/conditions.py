@@ -1,0 +1,74 @@
+"""The conditions that records were made under: hardware, image, isolation."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from kit.records.files import ENVIRONMENT
+from kit.records.findings import VerificationReport
+
+_NAMES = {
+    "hardware": "hardware",
+    "image_digest": "the referee's image",
+    "trainer_image_digest": "the trainer's image",
+    "isolation": "isolation",
+    "kit_version": "versions of the kit",
+}
+
+
+def conditions_of(report: VerificationReport) -> dict[str, str]:
+    """Return the conditions of one record, in words."""
+    environment = _environment(report.path)
+    hardware = {key: environment.get(key) for key in ("cpu", "cpu_cores", "gpus")}
+    gpus = hardware["gpus"] if isinstance(hardware["gpus"], list) else []
+    devices = [str(gpu.get("name")) for gpu in gpus if isinstance(gpu, Mapping)]
+    cores = f"{hardware['cpu_cores']} × " if hardware["cpu_cores"] else ""
+    return {
+        "hardware": " + ".join([f"{cores}{hardware['cpu'] or 'unknown processor'}", *devices]),
+        "image_digest": str(environment.get("image_digest") or "none"),
+        "trainer_image_digest": str(environment.get("trainer_image_digest") or "none"),
+        "isolation": report.record.isolation if report.record else "unknown",
+        "kit_version": report.record.kit_version if report.record else "unknown",
+    }
+
+
+def mixed_conditions(
+    by_submission: Mapping[str, Sequence[Mapping[str, str]]],
+) -> tuple[list[str], dict[str, list[str]]]:
+    """Compare the conditions of all submissions.
+
+    Returns:
+        A notice for each condition that is not the same everywhere, and per submission the values
+        of those conditions, to stand beside its score.
+    """
+    notices: list[str] = []
+    remarks: dict[str, list[str]] = {name: [] for name in by_submission}
+    for key, words in _NAMES.items():
+        used = {
+            name: sorted({conditions[key] for conditions in every})
+            for name, every in by_submission.items()
+        }
+        values = sorted({value for own in used.values() for value in own})
+        if len(values) < 2:
+            continue
+        notices.append(
+            f"Not comparable without care: {words} differ: {'; '.join(map(_short, values))}."
+        )
+        for name, own in used.items():
+            remarks[name].append(f"{key}: {' and '.join(map(_short, own))}")
+    return notices, remarks
+
+
+def _environment(folder: Path) -> Mapping[str, Any]:
+    try:
+        content = json.loads((folder / ENVIRONMENT).read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _short(value: str) -> str:
+    return value if len(value) <= 60 else value[:59] + "…"

@@ -1,0 +1,199 @@
+"""Read our own records: verified first, then one deciding attempt for each trial.
+
+| what a results folder may hold | what happens |
+|---|---|
+| an edited file, a broken chain, a forged signature | refused; `--unverified` marks all output |
+| a key that is not among those of `--trusted-key` | likewise; without that option a notice |
+| a record that the ledger lists and that is gone | the trial is missing (infinity); named |
+| an attempt without an end, or interrupted, and no repetition | missing; named |
+| a repetition after an attempt that had come to a result | the first result counts; named |
+| a repetition beyond the ruleset's `max_attempts` | does not count; named |
+| records of another ruleset | refused, or left out where `--ruleset` names one |
+| records of another version of the ruleset (sha256) | refused |
+| records that are not official | used; named |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from kit.errors import UsageError, VerificationError
+from kit.records.against_ledger import find_ledger
+from kit.records.chain import verify_chain
+from kit.records.findings import Finding, TreeReport, VerificationReport
+from kit.records.ledger import Attempt
+from kit.records.ledger_entry import Identification
+from kit.records.record import TrialRecord, TrialState
+from kit.records.signing import PublicKey
+from kit.records.tree import holds_evidence, verify_tree
+
+_SHOWN = 3  # problems in one message
+OPEN = (None, TrialState.INTERRUPTED)  # states after which an attempt may be repeated
+
+Place = tuple[str, str, str, int, int]  # ruleset, submission, workload label, study, trial
+
+
+@dataclass(frozen=True)
+class Trying:
+    """One attempt at a trial as ledger and folder together tell it."""
+
+    identification: Identification
+    state: TrialState | None  # None: the ledger has a start and no end
+    report: VerificationReport | None  # None: there is no record of it
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Everything below one path, verified or not."""
+
+    path: Path
+    attempts: tuple[Trying, ...]
+    notices: tuple[str, ...]
+    verified: bool
+
+    @property
+    def records(self) -> list[TrialRecord]:
+        """Return the records that could be read."""
+        reports = (attempt.report for attempt in self.attempts)
+        return [report.record for report in reports if report and report.record]
+
+
+def is_evidence(path: Path) -> bool:
+    """Tell whether a folder holds records or a ledger."""
+    return path.is_dir() and holds_evidence(path)
+
+
+def read_evidence(
+    path: Path, *, unverified: bool = False, trusted: Sequence[PublicKey] = (), must_trust: bool
+) -> Evidence:
+    """Read and verify a results folder, or a part of one.
+
+    Raises:
+        VerificationError: something does not match, and `unverified` is false.
+    """
+    report = verify_tree(path, trusted=trusted, must_trust=must_trust)
+    problems = list(_problems(report))
+    if problems and not unverified:
+        more = " …" if len(problems) > _SHOWN else ""
+        raise VerificationError(
+            f"{path}: {len(problems)} things do not match, so nothing is scored: "
+            f"{' '.join(problems[:_SHOWN])}{more} Run `kit verify {path}`; --unverified scores all "
+            "the same and says so."
+        )
+    notices = [f"UNVERIFIED: {problem}" for problem in problems]
+    notices += [
+        f"{entry.path}: the record cannot be read and does not count."
+        for entry in report.records
+        if entry.record is None
+    ]
+    unknown = sum(r.signer is None or not r.signer.trusted for r in report.records)
+    if unknown:
+        notices.append(f"{unknown} records are signed by keys that you do not know.")
+    ledger = find_ledger(path.resolve())
+    if ledger is None:
+        notices.append(f"{path}: there is no ledger, so nothing tells whether records are missing.")
+    attempts = _attempts(report, _below(path, ledger))
+    return Evidence(path, attempts, tuple(notices), verified=not unverified)
+
+
+def attempts_by_place(evidence: Iterable[Evidence]) -> dict[Place, list[Trying]]:
+    """Return all attempts at each trial."""
+    places: dict[Place, list[Trying]] = {}
+    for part in evidence:
+        for attempt in part.attempts:
+            places.setdefault(attempt.identification.slot, []).append(attempt)
+    return places
+
+
+def deciding_attempt(
+    attempts: Iterable[Trying], max_attempts: int
+) -> tuple[Trying | None, list[str]]:
+    """Return the attempt at one trial that counts, and what there is to say about the others.
+
+    It is the first that came to a result: only one that was interrupted, or never ended, may be
+    repeated, and only as often as the rules say.
+    """
+    ordered = sorted(attempts, key=lambda attempt: attempt.identification.attempt)
+    allowed = [a for a in ordered if a.identification.attempt <= max_attempts]
+    decided = next((a for a in allowed if a.state not in OPEN), None)
+    remarks = []
+    for attempt in ordered:
+        which = attempt.identification
+        if attempt not in allowed:
+            remarks.append(f"{which}: more than {max_attempts} attempts; it does not count.")
+        elif decided and which.attempt > decided.identification.attempt:
+            remarks.append(f"{which}: repeated after a result; the first result counts.")
+    if decided is None:
+        state = allowed[-1].state if allowed else None
+        how = "was interrupted" if state else "has no end"
+        remarks.append(f"{ordered[-1].identification}: {how} and was not repeated; it counts as ∞.")
+    elif decided.report is None:
+        remarks.append(
+            f"{decided.identification}: ended as {decided.state}, and its record is not here; it "
+            "counts as ∞."
+        )
+    return decided, remarks
+
+
+def _problems(report: TreeReport) -> Iterator[str]:
+    """Yield all that is wrong, records that are gone left out: those count as missing."""
+    shared = list(report.findings)
+    for finding in report.problems:
+        if finding.check != "attempts":
+            yield _told(finding, report.path)
+    for entry in report.records:
+        for finding in entry.problems:
+            if finding not in shared:
+                yield _told(finding, entry.path)
+
+
+def _told(finding: Finding, folder: Path) -> str:
+    return f"{folder / finding.file}: {finding.sentence}"
+
+
+def _below(path: Path, ledger: Path | None) -> list[Attempt]:
+    """Return the attempts that the ledger lists and whose folders lie below `path`."""
+    if ledger is None:
+        return []
+    root, wanted = ledger.parent, path.resolve()
+
+    def folder(which: Identification) -> Path:
+        ruleset, submission, label, study, trial = which.slot
+        return root / ruleset / submission / label / f"study_{study}" / f"trial_{trial}"
+
+    attempts = verify_chain(ledger).attempts()
+    return [a for a in attempts if folder(a.identification).is_relative_to(wanted)]
+
+
+def _attempts(report: TreeReport, entered: Sequence[Attempt]) -> tuple[Trying, ...]:
+    recorded = {Identification.of(entry.record): entry for entry in report.records if entry.record}
+    listed = [attempt.identification for attempt in entered]
+    from_ledger = [
+        Trying(a.identification, a.state, recorded.get(a.identification)) for a in entered
+    ]
+    alone = [
+        Trying(which, entry.record.state, entry)
+        for which, entry in recorded.items()
+        if entry.record and which not in listed
+    ]
+    return (*from_ledger, *alone)
+
+
+def check_disjoint(evidence: Sequence[Evidence]) -> None:
+    """Check that no trial comes from two places.
+
+    Raises:
+        UsageError: names the trial and both places.
+    """
+    seen: dict[Place, Path] = {}
+    for part in evidence:
+        for place in {attempt.identification.slot for attempt in part.attempts}:
+            if place in seen:
+                ruleset, submission, label, study, trial = place
+                raise UsageError(
+                    f"The same trial is in {seen[place]} and in {part.path}: {submission}, "
+                    f"{label}, study {study}, trial {trial}, ruleset {ruleset}. Give one of them."
+                )
+            seen[place] = part.path

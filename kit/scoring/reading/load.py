@@ -1,0 +1,219 @@
+"""Read whatever is given on a command line into results that can be scored."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Literal
+
+from kit.errors import UsageError
+from kit.records.signing import PublicKey
+from kit.rules.ruleset import Ruleset, load_ruleset
+from kit.scoring.reading.batch import Batch, join
+from kit.scoring.reading.compact import COLUMNS, is_compact, read_compact
+from kit.scoring.reading.evidence import check_disjoint, is_evidence, read_evidence
+from kit.scoring.reading.layout import is_layout, read_layout
+from kit.scoring.reading.records import judge_records, ruleset_of, tuning_of
+from kit.scoring.results import Results, collect
+from kit.scoring.rules import TUNING_MODES, ScoringRules, TuningMode, scoring_rules
+
+Form = Literal["records", "AlgoPerf's logs", "a compact table"]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to read, and how the user wants it read."""
+
+    paths: Sequence[Path]
+    ruleset: str | None = None
+    tuning: TuningMode | None = None  # None: as the records say; external for logs
+    held_out: Mapping[str, str] | None = None  # None: the ruleset's published choice
+    workloads: Sequence[str] | None = None  # None: all that the ruleset scores
+    as_present: bool = False  # score the workloads, studies and trials that are there
+    unverified: bool = False
+    trusted: Sequence[PublicKey] = ()
+    must_trust: bool = False
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """Results, and what a reader of their scores must know."""
+
+    results: Results
+    ruleset: Ruleset
+    tuning: TuningMode
+    form: Form
+    verified: bool | None  # None: logs carry no signatures
+    notices: tuple[str, ...]
+    remarks: Mapping[str, Sequence[str]] = field(default_factory=dict)  # by submission
+
+
+def load(request: Request) -> Loaded:
+    """Read all paths, in whatever form they are, into one leaderboard's results.
+
+    Raises:
+        KitError: there is nothing to read, or it does not verify or fit together.
+    """
+    forms = {path: find_form(path) for path in request.paths}
+    if len(set(forms.values())) != 1:
+        listed = ", ".join(f"{path} ({form})" for path, form in forms.items())
+        raise UsageError(
+            f"Records and logs cannot stand on one leaderboard. Received: {listed}. Score them one "
+            "by one."
+        )
+    form = next(iter(forms.values()))
+    return _load_records(request) if form == "records" else _load_logs(request, form)
+
+
+def find_form(path: Path) -> Form:
+    """Return what lies at `path`, by looking.
+
+    Raises:
+        UsageError: nothing that can be scored.
+    """
+    if not path.exists():
+        raise UsageError(f"{path}: no such file or folder. Give results/, a log, or a table.")
+    if path.is_file() and is_compact(path):
+        return "a compact table"
+    if is_evidence(path):
+        return "records"
+    if path.is_dir() and is_layout(path):
+        return "AlgoPerf's logs"
+    raise UsageError(
+        f"{path}: nothing to score here. Give one of: a folder with records or a ledger; "
+        "AlgoPerf's logs, <submission>/study_<i>/<workload>_<framework>/trial_<j>/; a CSV or "
+        f"CSV.gz file with the columns {', '.join(COLUMNS)}."
+    )
+
+
+def _load_records(request: Request) -> Loaded:
+    evidence = [
+        read_evidence(
+            path,
+            unverified=request.unverified,
+            trusted=request.trusted,
+            must_trust=request.must_trust,
+        )
+        for path in request.paths
+    ]
+    check_disjoint(evidence)
+    ruleset = ruleset_of(evidence, request.ruleset)
+    modes = tuning_of(evidence, ruleset, assumed=request.tuning)
+    tuning = _one_mode(request, modes)
+    others = sorted(name for name, mode in modes.items() if mode != tuning)
+    rules = scoring_rules(ruleset, tuning=tuning, held_out=request.held_out)
+    if request.workloads is not None:
+        rules = rules.restricted(request.workloads)
+    judged = judge_records(evidence, rules, ruleset, without=others)
+    notices = [f"Left out: {', '.join(others)}: not {tuning}."] if others else []
+    results, more = _collect(request, rules, judged.batch)
+    return Loaded(
+        results=results,
+        ruleset=ruleset,
+        tuning=tuning,
+        form="records",
+        verified=not request.unverified,
+        notices=(*notices, *judged.batch.notices, *more, *_about_rules(ruleset, results.rules)),
+        remarks=judged.remarks,
+    )
+
+
+def _load_logs(request: Request, form: Form) -> Loaded:
+    if request.ruleset is None:
+        raise UsageError(
+            "Logs do not say which ruleset they were run under. Say it, for example: "
+            "--ruleset algoperf-0.5."
+        )
+    ruleset = load_ruleset(request.ruleset)
+    tuning: TuningMode = request.tuning or "external"
+    rules = scoring_rules(ruleset, tuning=tuning, held_out=request.held_out)
+    if request.workloads is not None:
+        rules = rules.restricted(request.workloads)
+    read = read_compact if form == "a compact table" else read_layout
+    batch = join(read(path, rules) for path in request.paths)
+    results, more = _collect(request, rules, batch)
+    return Loaded(
+        results=results,
+        ruleset=ruleset,
+        tuning=tuning,
+        form=form,
+        verified=None,
+        notices=(*batch.notices, *more, *_about_rules(ruleset, results.rules)),
+    )
+
+
+def _one_mode(request: Request, modes: Mapping[str, TuningMode]) -> TuningMode:
+    """Return the way of tuning that is scored; the two have leaderboards of their own."""
+    if request.tuning is not None:
+        return request.tuning
+    if len(set(modes.values())) > 1:
+        listed = ", ".join(f"{name} ({mode})" for name, mode in sorted(modes.items()))
+        raise UsageError(
+            f"Externally tuned and self-tuning submissions have leaderboards of their own: "
+            f"{listed}. Choose one with --tuning: {', '.join(TUNING_MODES)}."
+        )
+    return next(iter(modes.values()), "external")
+
+
+def _collect(request: Request, rules: ScoringRules, batch: Batch) -> tuple[Results, list[str]]:
+    """Put the trials in their places; deal with workloads that nobody has trials of."""
+    notices: list[str] = []
+    if request.as_present:
+        rules, notices = _with_room(rules, batch)
+    results = collect(batch.trials, rules, submissions=batch.submissions)
+    if not results.submissions:
+        raise UsageError("No submission has anything that can be scored under these rules.")
+    tried = {slot.base for slot in results.trials if slot.variant is None}
+    untried = [base for base in rules.bases if base not in tried]
+    if not untried:
+        return results, notices
+    if request.as_present:
+        rest = rules.restricted([base for base in rules.bases if base in tried])
+        kept = [trial for trial in batch.trials if rest.counts(trial.slot.base, trial.slot.variant)]
+        return collect(kept, rest, submissions=batch.submissions), [
+            *notices,
+            f"Left out, because nobody has a trial of it: {', '.join(untried)}; "
+            f"{len(rest.bases)} workloads are scored.",
+        ]
+    return results, [
+        f"Nobody has a trial of {', '.join(untried)}, which ruleset {rules.ruleset} scores: it "
+        f"adds 0 to every score. To leave it out: --workloads {','.join(sorted(tried))}."
+    ]
+
+
+def _with_room(rules: ScoringRules, batch: Batch) -> tuple[ScoringRules, list[str]]:
+    """Return the rules with as many studies and trials as anyone has, where that is more."""
+    slots = [trial.slot for trial in batch.trials]
+    studies = max((_numbers({s.study for s in slots if s.submission == name})
+                   for name in batch.submissions), default=0)  # fmt: skip
+    trials = max((_numbers({s.trial for s in slots if s.submission == name})
+                  for name in batch.submissions), default=0)  # fmt: skip
+    if studies <= rules.studies and trials <= rules.trials:
+        return rules, []
+    notice = (
+        f"Ruleset {rules.ruleset} has {rules.studies} studies of {rules.trials} trials; there are "
+        f"up to {studies} of {trials}, and all are used."
+    )
+    room = replace(rules, studies=max(studies, rules.studies), trials=max(trials, rules.trials))
+    return room, [notice]
+
+
+def _numbers(used: set[int]) -> int:
+    """Return how many numbers there are, from 0 or 1 up to the largest used."""
+    return max(used, default=0) + (0 in used)
+
+
+def _about_rules(ruleset: Ruleset, rules: ScoringRules) -> list[str]:
+    notices = []
+    if rules.left_out:
+        notices.append(
+            f"PARTIAL: {len(rules.bases)} of {len(rules.bases) + len(rules.left_out)} workloads of "
+            f"ruleset {ruleset.name}; without {', '.join(rules.left_out)}."
+        )
+    if ruleset.held_out and not rules.held_out:
+        notices.append(
+            f"No held-out variants: ruleset {ruleset.name} has a policy for them, and no choice "
+            "was given (--held-out base=variant), so nothing is gated by variants."
+        )
+    return notices

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import abc
 import enum
+import importlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -74,9 +75,12 @@ class Workload(abc.ABC):
     def __init__(self, config: WorkloadConfig) -> None:
         self.config = config
 
-    @abc.abstractmethod
     def build_model(self) -> Any:
-        """Build a fresh `keras.Model`; initial values come from Keras' global seed."""
+        """Build a fresh `keras.Model`; initial values come from Keras' global seed.
+
+        The default calls `build_model` of the `model.py` beside the workload.
+        """
+        return self._beside("model").build_model(**self.config.model)
 
     def dataset(self, split: Split, batch_size: int, seed: int = 0, *, start_step: int = 0) -> Any:
         """Return an iterable of dict batches.
@@ -90,9 +94,15 @@ class Workload(abc.ABC):
         """
         return self.read(Reading(split, batch_size, seed, start_step))
 
-    @abc.abstractmethod
     def read(self, reading: Reading) -> Any:
-        """Do as `dataset` says."""
+        """Do as `dataset` says. The default calls `dataset` of the `data.py` beside the workload.
+
+        Only here is a framework's input pipeline imported.
+        """
+        return self._beside("data").dataset(self.config, reading)
+
+    def _beside(self, module: str) -> Any:
+        return importlib.import_module(f"{type(self).__module__.rpartition('.')[0]}.{module}")
 
     @abc.abstractmethod
     def synthetic_batch(self, batch_size: int, seed: int = 0) -> dict[str, np.ndarray]:

@@ -2,26 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-from kit.contracts import BinaryClassificationWorkload, Reading
-from workloads.criteo1tb.model import build_model
+from kit.contracts import BinaryClassificationWorkload
 
 
 class Criteo1tbWorkload(BinaryClassificationWorkload):
     """Will it be clicked: numbers and categories, most of them rare."""
-
-    def build_model(self) -> Any:
-        """Build a fresh model."""
-        return build_model(**self.config.model)
-
-    def read(self, reading: Reading) -> Any:
-        """Return the batches of a split."""
-        from workloads.criteo1tb.data import dataset
-
-        return dataset(self.config, reading)
 
     def synthetic_batch(self, batch_size: int, seed: int = 0) -> dict[str, np.ndarray]:
         """Return logarithms of exponential numbers, uniform ids, and one target in four 1."""

@@ -8,9 +8,8 @@ from typing import Any, ClassVar
 import numpy as np
 from keras import ops
 
-from kit.contracts import Loss, LossType, Metric, Reading, Workload, mean_absolute_error
+from kit.contracts import Loss, LossType, Metric, Workload, mean_absolute_error
 from workloads.fastmri.metrics import structural_similarity
-from workloads.fastmri.model import build_model
 
 Tensor = Any
 Batch = dict[str, Tensor]
@@ -21,16 +20,6 @@ class FastmriWorkload(Workload):
 
     loss_type: ClassVar[LossType] = LossType.MEAN_ABSOLUTE_ERROR
     metric: ClassVar[Metric] = Metric("ssim", higher_is_better=True)
-
-    def build_model(self) -> Any:
-        """Build a fresh model."""
-        return build_model(**self.config.model)
-
-    def read(self, reading: Reading) -> Any:
-        """Return the batches of a split."""
-        from workloads.fastmri.data import dataset
-
-        return dataset(self.config, reading)
 
     def synthetic_batch(self, batch_size: int, seed: int = 0) -> dict[str, np.ndarray]:
         """Return normal images, whose mean, standard deviation and maximum are made up."""

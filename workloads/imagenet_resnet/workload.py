@@ -2,26 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-from kit.contracts import ClassificationWorkload, Reading
-from workloads.imagenet_resnet.model import build_model
+from kit.contracts import ClassificationWorkload
 
 
 class ImagenetResnetWorkload(ClassificationWorkload):
     """Image classification with batch normalisation and augmentation."""
-
-    def build_model(self) -> Any:
-        """Build a fresh model."""
-        return build_model(**self.config.model)
-
-    def read(self, reading: Reading) -> Any:
-        """Return the batches of a split."""
-        from workloads.imagenet_resnet.data import dataset
-
-        return dataset(self.config, reading)
 
     def synthetic_batch(self, batch_size: int, seed: int = 0) -> dict[str, np.ndarray]:
         """Return normal inputs and uniform targets."""

@@ -6,7 +6,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from kit.contracts import Reading
+from kit.contracts import Reading, WorkloadConfig
 from kit.data import load_arrays
 from kit.data.pipeline import evaluation_batches, training_batches
 
@@ -22,9 +22,9 @@ def normalize(batch: dict[str, Tensor], rng: Tensor | None = None) -> dict[str, 
     return {**batch, "inputs": inputs}
 
 
-def dataset(scale: str, reading: Reading) -> tf.data.Dataset:
+def dataset(config: WorkloadConfig, reading: Reading) -> tf.data.Dataset:
     """Return the batches of a split: inputs `(batch, 28, 28, 1)`, targets `(batch,)`."""
-    arrays = load_arrays("mnist", scale, reading.split)
+    arrays = load_arrays(config.name, config.scale, reading.split)
     if reading.is_training:
         return training_batches(arrays, reading, transform=normalize)
     return evaluation_batches(arrays, reading.batch_size, transform=normalize)

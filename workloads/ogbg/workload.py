@@ -19,7 +19,7 @@ from kit.contracts import (
 from kit.contracts.workload import Batch
 from workloads.ogbg import packing
 from workloads.ogbg.metrics import mean_average_precision
-from workloads.ogbg.model import INPUTS, build_model
+from workloads.ogbg.model import INPUTS
 from workloads.ogbg.synthetic import random_batch
 
 Tensor = Any
@@ -33,10 +33,6 @@ class OgbgWorkload(Workload):
 
     loss_type: ClassVar[LossType] = LossType.SIGMOID_CROSS_ENTROPY
     metric: ClassVar[Metric] = Metric("mean_average_precision", higher_is_better=True)
-
-    def build_model(self) -> Any:
-        """Build a fresh model."""
-        return build_model(**self.config.model)
 
     def limits(self, batch_size: int) -> packing.Limits:
         """Return what a batch has room for."""

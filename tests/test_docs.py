@@ -29,7 +29,9 @@ def test_links_and_commands_of_a_document_exist(document) -> None:
     text = document.read_text()
     for link in re.findall(r"\]\(([^)#]+)\)", text):
         assert link.startswith("http") or (document.parent / link).exists(), link
-    for command in re.findall(r"(?:^ {4}|`|bin/)kit ([a-z]+)\b", text, flags=re.MULTILINE):
+    for command in re.findall(
+        r"(?:^ {4}|`|bin/)kit ([a-z]+(?:-[a-z]+)*)\b", text, flags=re.MULTILINE
+    ):
         assert command in _COMMANDS or command == "from", command
 
 

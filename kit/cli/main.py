@@ -20,6 +20,10 @@ _COMMANDS = {  # name -> (module:object, one-line help)
     "keys": ("kit.cli.keys:keys", "Create and show signing keys."),
     "verify": ("kit.cli.verify:verify", "Check the evidence of a record or of a whole folder."),
     "score": ("kit.cli.score:score", "Score results: leaderboard, intervals, times to target."),
+    "replay-schedule": (
+        "kit.cli.replay_schedule:replay_schedule",
+        "Replay the schedule over a log: hours saved, scores compared.",
+    ),
     "export": ("kit.cli.export:export", "Write records in the form of another tool."),
     "freeze": ("kit.cli.freeze:freeze", "Record the digests of submissions before the draw."),
     "heldout": ("kit.cli.heldout:heldout", "Draw held-out variants by commit and reveal."),

@@ -139,7 +139,7 @@ def _request(options: dict[str, Any]) -> Request:
         paths=options["results"],
         ruleset=options["ruleset"],
         tuning=options["tuning"],
-        held_out=_held_out(options["held_out"]),
+        held_out=held_out_choice(options["held_out"]),
         workloads=[name.strip() for name in workloads.split(",")] if workloads else None,
         as_present=options["compat"] is not None,
         unverified=options["unverified"],
@@ -148,7 +148,7 @@ def _request(options: dict[str, Any]) -> Request:
     )
 
 
-def _held_out(words: tuple[str, ...]) -> dict[str, str] | None:
+def held_out_choice(words: tuple[str, ...]) -> dict[str, str] | None:
     """Return the variants by base workload; None when nothing was said."""
     if not words:
         return None

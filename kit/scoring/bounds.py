@@ -103,12 +103,23 @@ def _own_bounds(
 
 
 def _not_beyond(times: Interval, maybe: _Maybe, r_max: float) -> _Maybe:
-    """Return who is within `r_max` times the fastest of those who are in."""
+    """Return who is within `r_max` times the fastest of those who are in.
+
+    Nobody is beyond `r_max` times the own time, so for "certainly" only rivals are compared: an
+    interval that is wide does not stand against itself.
+    """
     fastest = _fastest(times, maybe)
     return _Maybe(
         maybe.possible & (times.lowest <= r_max * fastest.highest),
-        maybe.certain & (times.highest <= r_max * fastest.lowest),
+        maybe.certain & (times.highest <= r_max * _fastest_rival(times, maybe)),
     )
+
+
+def _fastest_rival(times: Interval, maybe: _Maybe) -> Floats:
+    """Return for each submission the lowest time of any other that may be in."""
+    lowest = np.where(maybe.possible, times.lowest, INFINITY)
+    ranked = np.vstack([np.sort(lowest, axis=0), np.full_like(lowest[:1], INFINITY)])
+    return np.asarray(np.where(lowest == ranked[0], ranked[1], ranked[0]))
 
 
 def _fastest(times: Interval, maybe: _Maybe) -> Interval:
@@ -119,5 +130,7 @@ def _fastest(times: Interval, maybe: _Maybe) -> Interval:
 
 
 def _share(own: Floats, fastest: Floats, r_max: float) -> Floats:
-    ratio = np.divide(own, fastest, out=np.full(own.shape, INFINITY), where=np.isfinite(own))
+    """Return the contribution; a bound may be 0, of a trial that was never started."""
+    ratio = np.where(own == 0, 1.0, INFINITY)
+    np.divide(own, fastest, out=ratio, where=np.isfinite(own) & (fastest > 0))
     return contributions(ratio, r_max)

@@ -107,6 +107,7 @@ class TrialResult:
     reached: Reached | None = None
     evaluations: int = 0
     source: str = ""  # where it was read, for messages
+    last_seconds: float = 0.0  # submission time at the last evaluation
 
 
 def workload_label(base: str, variant: str | None) -> str:
@@ -148,4 +149,5 @@ def judge(
         state, outcome = stop.state, censored(stop.seconds, stop.reasons)
     else:
         state, outcome = "over_budget" if reached else (stop.state if stop else "missed"), MISSED
-    return TrialResult(slot, outcome, state, reached, len(values), source)
+    last_seconds = float(seconds[-1]) if len(seconds) else 0.0
+    return TrialResult(slot, outcome, state, reached, len(values), source, last_seconds)

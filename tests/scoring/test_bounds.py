@@ -111,3 +111,28 @@ def test_a_faster_rival_may_help_where_variants_gate():
         r_max=R_MAX,
     )
     assert bounds.lowest[1, 0] == 0 < bounds.highest[1, 0]
+
+
+def test_a_wide_interval_does_not_stand_against_itself():
+    """B's variant takes 2 to 16: within 4 times A's 4 whatever it is, and so is A's."""
+    gated = np.array([True])
+    base, variant = np.array([[2.0], [1.0]]), np.array([[4.0], [2.0]])
+    bounds = contribution_bounds(
+        Interval(base, base),
+        Interval(variant, np.array([[4.0], [16.0]])),
+        gated,
+        r_max=R_MAX,
+    )
+    assert bounds.is_exact.all()
+    assert bounds.highest[1, 0] == 1
+
+
+def test_trials_that_never_started_have_bounds():
+    """Their times are open from 0 on; nothing is divided by it."""
+    gated = np.array([False])
+    lowest, highest = np.zeros((2, 1)), np.array([[np.inf], [8.0]])
+    bounds = contribution_bounds(
+        Interval(lowest, highest), Interval(lowest, lowest), gated, r_max=R_MAX
+    )
+    assert bounds.lowest.tolist() == [[0.0], [0.0]]
+    assert bounds.highest.tolist() == [[1.0], [1.0]]

@@ -72,11 +72,7 @@ def _overview(workload: str, manifest: Mapping[str, Any]) -> str:
     return _table(
         ("", *SCALES),
         [
-            (
-                "parameters",
-                f"{_published_parameters(workload):,}",
-                f"{_mini_parameters(workload):,}",
-            ),
+            ("parameters", *(f"{count:,}" for count in parameters)),
             *((split, *(f"{size[split]:,}" for size in sizes)) for split in SPLITS),
             ("loss", *[manifest["loss_type"].replace("_", " ")] * 2),
             ("metric", *[f"{metric.name.replace('_', ' ')}, {direction} is better"] * 2),

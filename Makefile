@@ -18,13 +18,14 @@ STUDY ?= 1
 TRIAL ?= 1
 SEED ?=
 VARIANT ?=
+WORKLOADS ?=
 ARGS ?=
 RESULTS ?= results/$(RULESET)
 TARGET ?= cpu
 BASE_IMAGE ?=
 CHOICES = $(sort $(notdir $(patsubst %/workload.yaml,%,$(wildcard workloads/*/workload.yaml))))
 
-.PHONY: help setup run workload-given score test test-docker test-all lint docs image lock clean FORCE
+.PHONY: help setup run workload-given study plan score test test-docker test-all lint docs image lock clean FORCE
 
 help: ## List the targets
 	@echo 'Stopwatch: an honest referee for training algorithms. Start with:'
@@ -48,6 +49,14 @@ run: workload-given $(STAMP) ## Run one trial: WORKLOAD=… [SUBMISSION=nadamw R
 
 workload-given:
 	@$(if $(WORKLOAD),:,$(error Which workload? Say: make run WORKLOAD=mnist. Choose one of: $(CHOICES)))
+
+STUDY_OF = --submission '$(SUBMISSION)' --ruleset '$(RULESET)' $(if $(WORKLOADS),--workloads '$(WORKLOADS)')
+
+study: $(STAMP) ## Run all trials owed, resumed where they stand: SUBMISSION=… [RULESET=mini WORKLOADS= ENGINE=local|docker|auto ARGS=]
+	@$(VENV)/bin/kit study $(STUDY_OF) $(if $(filter-out local,$(ENGINE)),--engine '$(ENGINE)' --build) $(ARGS)
+
+plan: $(STAMP) ## Show what `make study` with the same settings will run, and what it takes
+	@$(VENV)/bin/kit plan $(STUDY_OF) $(ARGS)
 
 score: $(STAMP) ## Score results: [RESULTS=results/mini ARGS=]; logs of AlgoPerf: ARGS='--ruleset algoperf-0.5'
 	@$(VENV)/bin/kit score $(RESULTS) $(ARGS)

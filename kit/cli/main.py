@@ -14,6 +14,8 @@ from kit.errors import KitError
 
 _COMMANDS = {  # name -> (module:object, one-line help)
     "run": ("kit.cli.run:run", "Run one trial under the rules, sign and explain the result."),
+    "study": ("kit.cli.study:study", "Run all trials that a ruleset owes for a submission."),
+    "plan": ("kit.cli.plan:plan", "Show what a study will run, and what it takes."),
     "list": ("kit.cli.list:list_", "List workloads, submissions or rulesets."),
     "show": ("kit.cli.show:show", "Show one workload, submission or ruleset in full."),
     "data": ("kit.cli.data:data", "Prepare, list and verify data sets."),

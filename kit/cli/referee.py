@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
 from kit import paths
 from kit.cli.trial import Request, carry_out
 from kit.errors import UsageError
+
+if TYPE_CHECKING:
+    from kit.rules.plan import EarlyStop
 
 _Default = TypeVar("_Default", int, None)
 _DIGEST = re.compile(r"(?:\S+@)?sha256:[0-9a-f]{64}")
@@ -44,6 +48,7 @@ def referee() -> int:
             json=_given("JSON") is not None,
             results=paths.results_root(),
             memory_limit_bytes=_bytes("TRAINER_MEMORY"),
+            stop=_stop("STOP"),
         )
     )
 
@@ -74,6 +79,24 @@ def _numbers(name: str) -> tuple[int, ...]:
     if not all(part.isdecimal() for part in parts):
         raise UsageError(f"{name} is whole numbers with commas. Received: {_given(name)!r}.")
     return tuple(map(int, parts))
+
+
+def _stop(name: str) -> EarlyStop | None:
+    """Return the early stop that the host wrote as JSON."""
+    text = _given(name)
+    if text is None:
+        return None
+    from kit.rules.plan import EarlyStop
+
+    try:
+        fields = json.loads(text)
+        return EarlyStop.given(
+            float(fields["after_seconds"]), str(fields["rule"]), list(map(str, fields["evidence"]))
+        )
+    except (ValueError, KeyError, TypeError):
+        raise UsageError(
+            f"{name} is JSON with after_seconds, rule and evidence. Received: {text[:200]!r}."
+        ) from None
 
 
 def _bytes(name: str) -> int | None:

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import ctypes
+import os
+import signal
+import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from kit import paths, registry
-from kit.cli.trial import Request, carry_out
+from kit.cli.trial import EXIT_FAILED, Request, carry_out
 from kit.errors import UsageError
+
+if TYPE_CHECKING:
+    from kit.rules.plan import EarlyStop
+
+_PR_SET_PDEATHSIG = 1  # prctl(2)
 
 
 def _steps(ctx: click.Context, parameter: click.Parameter, value: str | None) -> tuple[int, ...]:
@@ -108,10 +117,47 @@ def _workload(ctx: click.Context, parameter: click.Parameter, value: str | None)
     "--build", is_flag=True,
     help="With containers: build the image first; seconds when only code has changed.",
 )  # fmt: skip
+@click.option(
+    "--stop-after", type=float, hidden=True, metavar="SECONDS",
+    help="End the trial at the first evaluation or boundary after this submission time.",
+)  # fmt: skip
+@click.option(
+    "--stop-rule", hidden=True, default="", metavar="TEXT",
+    help="Why no continuation beyond --stop-after could change a score.",
+)  # fmt: skip
+@click.option(
+    "--stop-evidence", multiple=True, hidden=True, metavar="DIGEST",
+    help="The sha256 of an attestation that justifies the stop; may be repeated.",
+)  # fmt: skip
+@click.option(
+    "--tied-to", type=int, hidden=True, metavar="PID",
+    help="End with this process, which must be the one that started this command.",
+)  # fmt: skip
 def run(**options: Any) -> int:
     """Run one trial under the rules, sign the record and explain the result.
 
     Exits with 0 when the trial ran to a legitimate end (target reached or missed), 1 when it failed
     or broke a rule, 2 when the request is wrong, and 130 after Ctrl-C.
     """
-    return carry_out(Request(**options))
+    _tie(options.pop("tied_to"))
+    stop = _stop(*(options.pop(f"stop_{name}") for name in ("after", "rule", "evidence")))
+    return carry_out(Request(**options, stop=stop))
+
+
+def _stop(after: float | None, rule: str, evidence: tuple[str, ...]) -> EarlyStop | None:
+    if after is None:
+        if rule or evidence:
+            raise UsageError("--stop-rule and --stop-evidence go with --stop-after SECONDS.")
+        return None
+    from kit.rules.plan import EarlyStop
+
+    return EarlyStop.given(after, rule, evidence)
+
+
+def _tie(parent: int | None) -> None:
+    """Let the kernel kill this process when its parent dies, however it dies."""
+    if parent is None:
+        return
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it died before the kernel was told
+        sys.exit(EXIT_FAILED)

@@ -18,7 +18,7 @@ from kit.errors import UsageError
 if TYPE_CHECKING:
     from kit.cli.views.choice import View
     from kit.referee.events import Outcome
-    from kit.rules.plan import TrialPlan
+    from kit.rules.plan import EarlyStop, TrialPlan
 
 EXIT_OK, EXIT_FAILED, EXIT_INTERRUPTED = 0, 1, 130
 WIDEST_COLUMNS = 100
@@ -45,6 +45,7 @@ class Request:
     device: str = "auto"
     build: bool = False
     memory_limit_bytes: int | None = None
+    stop: EarlyStop | None = None
 
     def arguments(self) -> list[str]:
         """Return the options that describe the trial, to run it again."""
@@ -131,6 +132,7 @@ def _plan(request: Request) -> TrialPlan:
     )
     if request.evaluate_at_steps:
         plan = plan.evaluated_at(request.evaluate_at_steps)
+    plan = replace(plan, stop=request.stop)
     return plan.quick() if request.quick else plan
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+import json
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from kit import paths
@@ -85,6 +86,7 @@ def variables(
         "SEED": "" if settings.seed is None else str(settings.seed),
         "QUICK": "1" if settings.quick else "",
         "STEPS": ",".join(map(str, plan.evaluate_at_steps)),
+        "STOP": "" if plan.stop is None else json.dumps(asdict(plan.stop)),
         "JSON": "1",
         "STOPWATCH_IMAGE": images.referee,
         "TRAINER_IMAGE": images.trainer,

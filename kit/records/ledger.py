@@ -107,6 +107,17 @@ class Ledger:
         with self.path.open("rb") as file:
             return str(self._parse(file.readline(), "line 1").body.get("ledger", ""))
 
+    def repair(self) -> None:
+        """Move a torn last line away now, as the next append would; nothing where there is none.
+
+        Raises:
+            TrialError: another process holds the ledger, or it cannot be written.
+            VerificationError: the last line is not an entry.
+        """
+        if self.path.exists():
+            with self._locked(), self._opened() as descriptor:
+                self._cut_to_last_entry(descriptor)
+
     def _begin(self, descriptor: int, key: SigningKey) -> Entry:
         genesis = {"ledger": secrets.token_hex(16)}
         return self._write(descriptor, self._signed("genesis", genesis, key, None))

@@ -131,7 +131,7 @@ class Conduct:
         workload = load_workload(plan.workload, plan.ruleset.scale, plan.variant)
         evaluator = Evaluator(workload, plan.seeds.initialization)
         evaluator.prepare()
-        judge = Judge(plan.rules, plan.ruleset, self._clock)
+        judge = Judge(plan.rules, plan.ruleset, self._clock, stop=plan.stop)
         self._evaluations = judge.evaluations
         return Bench(
             clock=self._clock,

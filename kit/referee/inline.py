@@ -34,7 +34,7 @@ class InlinePort:
         judge = self._bench.judge
         chosen = self._plan.evaluate_at_steps
         due = self.step in chosen if chosen else judge.evaluation_is_due()
-        return due or judge.is_out_of_time()
+        return due or judge.over() is not None
 
     def evaluate(
         self, step: int, arrays: list[np.ndarray], report: Report
@@ -43,8 +43,8 @@ class InlinePort:
         judge, clock = self._bench.judge, self._bench.clock
         arrived_ns = judge.submission_ns()
         self._report = report
-        if judge.is_out_of_time():
-            self._end(TrialState.OUT_OF_TIME, "The budget of submission time is used up.")
+        if over := judge.over():
+            self._end(*over)
             return None
         clock.switch("evaluation")
         judge.check_step(step)

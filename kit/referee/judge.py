@@ -9,8 +9,9 @@ import itertools
 import statistics
 
 from kit.errors import RuleViolation
-from kit.records.record import NANOSECONDS, Evaluation
+from kit.records.record import NANOSECONDS, Evaluation, TrialState
 from kit.referee.clock import Clock, seconds
+from kit.rules.plan import EarlyStop
 from kit.rules.ruleset import Ruleset, WorkloadRules
 
 GPU_TOLERANCE = 0.05  # of a sample; covers the end of what the device was still doing
@@ -19,12 +20,21 @@ GPU_TOLERANCE = 0.05  # of a sample; covers the end of what the device was still
 class Judge:
     """Applies a workload's rules to the events of a trial."""
 
-    def __init__(self, rules: WorkloadRules, ruleset: Ruleset, clock: Clock) -> None:
+    def __init__(
+        self,
+        rules: WorkloadRules,
+        ruleset: Ruleset,
+        clock: Clock,
+        *,
+        stop: EarlyStop | None = None,
+    ) -> None:
         self._rules = rules
         self._ruleset = ruleset
         self._clock = clock
         self._period_ns = round(rules.eval_period_seconds * NANOSECONDS)
         self._budget_ns = round(rules.max_runtime_seconds * NANOSECONDS)
+        self._stop = stop
+        self._stop_ns = None if stop is None else round(stop.after_seconds * NANOSECONDS)
         self.evaluations: list[Evaluation] = []
         self.due_ns = 0  # the first evaluation comes after step 1
 
@@ -39,12 +49,30 @@ class Judge:
     def seconds_until_next_event(self) -> float:
         """Return the submission time left until an evaluation is due or the budget ends."""
         now = self.submission_ns()
-        coming = [t for t in (self.due_ns, self._budget_ns) if t > now]
+        moments = (self.due_ns, self._budget_ns, self._stop_ns)
+        coming = [t for t in moments if t is not None and t > now]
         return seconds(min(coming) - now) if coming else 0.0
 
     def is_out_of_time(self) -> bool:
         """Tell whether the budget is used up: from then on no evaluation is granted."""
         return self.submission_ns() > self._budget_ns
+
+    def over(self) -> tuple[TrialState, str] | None:
+        """Return state and reason where the time for evaluations is over, None while it is not.
+
+        No evaluation is granted from then on, also where weights were just handed over. So all
+        that is known of a trial stopped early is that its time to target is not below the
+        submission time now. A budget that is used up is known to be a miss, and goes first.
+        """
+        if self.is_out_of_time():
+            return TrialState.OUT_OF_TIME, "The budget of submission time is used up."
+        if self._stop is None or self._stop_ns is None or self.submission_ns() <= self._stop_ns:
+            return None
+        return (
+            TrialState.STOPPED_EARLY,
+            f"No continuation beyond {self._stop.after_seconds:g} s of submission time could "
+            f"change a score: {self._stop.rule}.",
+        )
 
     def check_step(self, step: int) -> None:
         """Check the step count of handed-over weights.

@@ -12,6 +12,7 @@ from kit.records.record import (
     IsolationLevel,
     RulesRecord,
     SeedsRecord,
+    StopReason,
     TargetRecord,
     TrainerReport,
     TrialRecord,
@@ -80,7 +81,12 @@ def trial_record(plan: TrialPlan, ending: Ending, clock: Clock, *, attempt: int)
         peak_trainer_memory_bytes=ending.peak_trainer_memory_bytes,
         peak_device_memory_bytes=device_memory,
         failure=verdict.failure,
+        stop_reasons=_stop_reasons(plan) if verdict.state is TrialState.STOPPED_EARLY else [],
     )
+
+
+def _stop_reasons(plan: TrialPlan) -> list[StopReason]:
+    return [StopReason(rule=plan.stop.rule, evidence=list(plan.stop.evidence))] if plan.stop else []
 
 
 def _rules(plan: TrialPlan) -> RulesRecord:

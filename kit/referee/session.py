@@ -114,10 +114,8 @@ class Session:
         self._send(Go())
         while True:
             message = self._await_message()
-            if message is None:
-                return self._verdict(
-                    TrialState.OUT_OF_TIME, "The budget of submission time is used up."
-                )
+            if isinstance(message, Verdict):
+                return message
             if isinstance(message, Failed):
                 raise TrainerFailed(message.traceback)
             asked_for = self._due or isinstance(message, Complete) or self._at_chosen_steps
@@ -145,12 +143,12 @@ class Session:
                 raise RuleViolation(f"The trainer sent {message.type!r} before it was ready.")
         raise TrainerFailed(f"The trainer was not ready after {_SETUP_SECONDS:.0f} s.")
 
-    def _await_message(self) -> Ready | Weights | Complete | Failed | None:
-        """Return the next message, or None when the budget is used up."""
+    def _await_message(self) -> Ready | Weights | Complete | Failed | Verdict:
+        """Return the next message, or the verdict when the time for evaluations is over."""
         while True:
             self._bench.check_interrupted()
-            if self._judge.is_out_of_time():
-                return None
+            if over := self._judge.over():
+                return self._verdict(*over)
             if self._judge.evaluation_is_due() and not self._at_chosen_steps:
                 if not self._due:
                     self._set_due(True)
@@ -199,10 +197,8 @@ class Session:
         self._gpu.start()
         self._set_due(False)
         self._report = message.report
-        if self._judge.is_out_of_time():
-            return self._verdict(
-                TrialState.OUT_OF_TIME, "The budget of submission time is used up."
-            )
+        if over := self._judge.over():
+            return self._verdict(*over)
         evaluations = self._judge.evaluations
         finished = isinstance(message, Complete)
         if not (finished and evaluations and evaluations[-1].step == message.step):

@@ -13,6 +13,7 @@ import psutil
 from kit.data.prepared import manifest_digests, prepared_bytes, verify
 from kit.errors import KitError, TrialError
 from kit.records.files import write_record
+from kit.records.folders import attempt_folder, attempt_folders
 from kit.records.ledger import LEDGER, Ledger, utc_now
 from kit.records.ledger_entry import Identification, StudyBody
 from kit.records.record import IsolationLevel, TrialState, is_weaker
@@ -71,10 +72,11 @@ def run_trial(
     )
     with only_run_of(plan, results):
         key, ledger = load_or_create_key(config), Ledger(results / LEDGER)
-        for earlier in _folders(plan, results):
+        for earlier in attempt_folders(plan.folder(results)):
             enter_missing_end(earlier, ledger, key)
         attempt, plan = _attempt(plan, ledger, level)
-        who, folder = _identify(plan, attempt, level), _folder(plan, results, attempt)
+        who = _identify(plan, attempt, level)
+        folder = attempt_folder(plan.folder(results), attempt)
         observer.started(plan, isolation=level, attempt=attempt, folder=folder)
         if remark and not inline:
             observer.note(remark)
@@ -173,18 +175,6 @@ def _identify(plan: TrialPlan, attempt: int, level: str) -> Identification:
         seed_commitment=plan.seeds.commitment,
         isolation=level,
     )
-
-
-def _folder(plan: TrialPlan, results: Path, attempt: int) -> Path:
-    """Return the record's folder; evidence is never overwritten: later attempts get their own."""
-    folder = plan.folder(results)
-    return folder if attempt == 1 else folder.with_name(f"{folder.name}_attempt_{attempt}")
-
-
-def _folders(plan: TrialPlan, results: Path) -> list[Path]:
-    """Return the records of all attempts at this trial that are on the disk."""
-    folder = plan.folder(results)
-    return [folder, *sorted(folder.parent.glob(f"{folder.name}_attempt_*"))]
 
 
 def _enter_start(ledger: Ledger, who: Identification, plan: TrialPlan, key: SigningKey) -> str:

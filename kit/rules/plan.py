@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kit.errors import UsageError
+from kit.records.folders import Place, trial_folder
 from kit.rules.ruleset import Ruleset, WorkloadRules
 from kit.rules.seeds import TrialSeeds
 
@@ -14,6 +18,38 @@ if TYPE_CHECKING:
     from kit.rules.submission import Submission
 
 QUICK_SECONDS = 8.0
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True)
+class EarlyStop:
+    """From when on a trial cannot change a score any more, and why."""
+
+    after_seconds: float  # of submission time; an evaluation at this very time is still granted
+    rule: str  # in words, such as "slower than the study's best"
+    evidence: tuple[str, ...] = ()  # sha256 of the attestations that justify it
+
+    @classmethod
+    def given(cls, after_seconds: float, rule: str, evidence: Sequence[str] = ()) -> EarlyStop:
+        """Return the stop that somebody asks for.
+
+        Raises:
+            UsageError: no time, no words, or evidence that is no digest.
+        """
+        if not (math.isfinite(after_seconds) and after_seconds >= 0):
+            raise UsageError(f"--stop-after takes seconds, 0 or more. Received: {after_seconds}.")
+        if not (rule.strip() and rule.isprintable()):
+            raise UsageError(
+                "A trial that is to be stopped early needs the reason in words, on one line: "
+                f'--stop-rule "slower than the study\'s best". Received: {rule!r}.'
+            )
+        for digest in evidence:
+            if not _SHA256.fullmatch(digest):
+                raise UsageError(
+                    "--stop-evidence takes the sha256 of an attestation, 64 lower-case hexadecimal "
+                    f"digits. Received: {digest[:80]!r}."
+                )
+        return cls(after_seconds, rule, tuple(evidence))
 
 
 @dataclass(frozen=True)
@@ -37,6 +73,7 @@ class TrialPlan:
     study_commitment: str | None = None  # hash of the study's secret; None for a seed by hand
     unofficial_reasons: tuple[str, ...] = ()
     evaluate_at_steps: tuple[int, ...] = ()  # instead of the eval period; never official
+    stop: EarlyStop | None = None
 
     def evaluated_at(self, steps: Sequence[int]) -> TrialPlan:
         """Return the plan with evaluations after the given steps, to compare curves of runs."""
@@ -65,13 +102,12 @@ class TrialPlan:
         """Return "fastmri" or "fastmri_tanh": the name used in paths and reports."""
         return f"{self.workload}_{self.variant}" if self.variant else self.workload
 
+    @property
+    def place(self) -> Place:
+        """Return what all attempts at this trial share."""
+        ruleset, submission = self.ruleset.name, self.submission.name
+        return (ruleset, submission, self.workload_label, self.study, self.trial)
+
     def folder(self, results: Path) -> Path:
         """Return the folder of this trial's record below `results`."""
-        return (
-            results
-            / self.ruleset.name
-            / self.submission.name
-            / self.workload_label
-            / f"study_{self.study}"
-            / f"trial_{self.trial}"
-        )
+        return trial_folder(results, self.place)

@@ -45,6 +45,8 @@ def loaded_modules(arguments):
         ["verify", "--help"],
         ["heldout", "check", "--help"],
         ["freeze", "--help"],
+        ["study", "--help"],
+        ["plan", "--help"],
         ["data", "list"],
     ],
     ids=" ".join,

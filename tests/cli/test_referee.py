@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,10 +14,11 @@ from kit.cli import main as main_module
 from kit.cli import referee as referee_module
 from kit.cli.main import main
 from kit.cli.trial import Request
+from kit.rules.plan import EarlyStop
 
 VARIABLES = (
     "WORKLOAD", "VARIANT", "SUBMISSION", "RULESET", "STUDY", "TRIAL", "SEED", "QUICK", "STEPS",
-    "JSON", "TRAINER_MEMORY",
+    "STOP", "JSON", "TRAINER_MEMORY",
 )  # fmt: skip
 DIGESTS = ("STOPWATCH_IMAGE_DIGEST", "STOPWATCH_TRAINER_IMAGE_DIGEST")
 
@@ -88,6 +90,25 @@ def test_the_environment_describes_the_trial(requests, monkeypatch):
     assert (request.quick, request.json) == (True, True)
     assert request.evaluate_at_steps == (1, 100)
     assert request.memory_limit_bytes == 8 << 30
+
+
+def test_an_early_stop_is_read(requests, monkeypatch):
+    digest = "ab" * 32
+    text = json.dumps({"after_seconds": 1.5, "rule": "too slow", "evidence": [digest]})
+    monkeypatch.setenv("STOP", text)
+    assert asked(requests).stop == EarlyStop(1.5, "too slow", (digest,))
+
+
+@pytest.mark.parametrize(
+    "text", ["1.5", "{}", '{"after_seconds": "x", "rule": "r", "evidence": []}']
+)
+def test_an_early_stop_that_is_none_is_refused(requests, monkeypatch, capsys, text):
+    monkeypatch.setenv("STOP", text)
+    with pytest.raises(SystemExit) as ended:
+        main(["referee"])
+    assert ended.value.code == 2
+    assert "STOP is JSON with after_seconds, rule and evidence" in capsys.readouterr().err
+    assert requests == []
 
 
 def test_a_study_that_does_not_exist_is_not_another_one(requests, monkeypatch):

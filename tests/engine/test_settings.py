@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -13,7 +14,7 @@ from kit import paths
 from kit.engine.access import Access
 from kit.engine.settings import Images, Settings, device_of, project_name, variables
 from kit.errors import UsageError
-from kit.rules.plan import TrialPlan
+from kit.rules.plan import EarlyStop, TrialPlan
 from kit.rules.planning import plan_trial
 from tests.conftest import CHEATING, write_attack
 
@@ -67,7 +68,7 @@ def test_a_folder_that_cannot_be_mounted_is_named(planned, monkeypatch):
 def test_what_was_left_out_is_empty_and_not_missing(planned):
     """A variable that compose is not told is one that a file `.env` could still set."""
     given = told(planned())
-    assert {given[name] for name in ("VARIANT", "SEED", "QUICK", "STEPS")} == {""}
+    assert {given[name] for name in ("VARIANT", "SEED", "QUICK", "STEPS", "STOP")} == {""}
 
 
 def test_what_was_chosen_is_told(planned):
@@ -75,6 +76,15 @@ def test_what_was_chosen_is_told(planned):
     given = told(plan, seed=7, quick=True)
     chosen = {"VARIANT": "tanh", "SEED": "7", "QUICK": "1", "STEPS": "1,100"}
     assert chosen.items() <= given.items()
+
+
+def test_an_early_stop_is_told_as_json(planned):
+    plan = replace(planned(), stop=EarlyStop(1.5, 'slower than "best"', ("ab" * 32,)))
+    assert json.loads(told(plan)["STOP"]) == {
+        "after_seconds": 1.5,
+        "rule": 'slower than "best"',
+        "evidence": ["ab" * 32],
+    }
 
 
 def test_seed_zero_is_a_seed(planned):

@@ -165,6 +165,21 @@ def lines_of_bytes(data: bytes) -> list[bytes]:
     return data.splitlines(keepends=True)
 
 
+def test_repair_cuts_a_torn_line_off_and_leaves_a_sound_ledger_alone(
+    ledger: Ledger, tmp_path: Path
+) -> None:
+    ledger.repair()
+    assert not ledger.path.exists()
+    ledger.start(attempt(1), KEY)
+    whole = ledger.path.read_bytes()
+    ledger.repair()
+    assert ledger.path.read_bytes() == whole
+    ledger.path.write_bytes(whole + b'{"index"')
+    ledger.repair()
+    assert ledger.path.read_bytes() == whole
+    assert (tmp_path / "ledger.torn-1").read_bytes() == b'{"index"'
+
+
 def test_ledger_torn_in_its_first_line_starts_anew(ledger: Ledger) -> None:
     fill(ledger, 1)
     ledger.path.write_bytes(ledger.path.read_bytes()[:20])

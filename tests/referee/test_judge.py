@@ -7,9 +7,10 @@ import math
 import pytest
 
 from kit.errors import RuleViolation
-from kit.records.record import Evaluation
+from kit.records.record import Evaluation, TrialState
 from kit.referee.clock import Clock
 from kit.referee.judge import Judge
+from kit.rules.plan import EarlyStop
 from kit.rules.ruleset import Ruleset, Target, WorkloadRules, load_ruleset
 
 SECOND = 10**9
@@ -18,7 +19,13 @@ SECOND = 10**9
 class Trial:
     """A judge with a clock in submission time."""
 
-    def __init__(self, *, higher_is_better: bool = True, target: float = 0.9) -> None:
+    def __init__(
+        self,
+        *,
+        higher_is_better: bool = True,
+        target: float = 0.9,
+        stop: EarlyStop | None = None,
+    ) -> None:
         self.now_ns = 0
         self.clock = Clock(lambda: self.now_ns)
         self.clock.switch("submission")
@@ -29,7 +36,7 @@ class Trial:
             eval_period_seconds=10,
             step_hint=1000,
         )
-        self.judge = Judge(rules, self.ruleset, self.clock)
+        self.judge = Judge(rules, self.ruleset, self.clock, stop=stop)
 
     def run(self, seconds: float) -> None:
         self.now_ns += round(seconds * SECOND)
@@ -148,3 +155,33 @@ def test_work_during_a_pause_beyond_the_tolerance_is_a_violation() -> None:
         trial.judge.check_pause(quiet.model_copy(update={"pause_cpu_seconds": 0.11}))
     with pytest.raises(RuleViolation, match=r"used 60% of a GPU .* 5% are"):
         trial.judge.check_pause(quiet.model_copy(update={"pause_gpu_utilization": 0.6}))
+
+
+def test_a_stop_grants_the_evaluation_at_its_time_and_none_after_it() -> None:
+    trial = Trial(stop=EarlyStop(25.0, "slower than the study's best"))
+    trial.evaluate(1, 0.1)
+    trial.run(24)
+    assert trial.judge.seconds_until_next_event() == pytest.approx(1)
+    trial.run(1)
+    assert trial.judge.over() is None
+    trial.run(0.001)
+    state, reason = trial.judge.over() or (None, "")
+    assert state is TrialState.STOPPED_EARLY
+    assert reason == (
+        "No continuation beyond 25 s of submission time could change a score: slower than the"
+        " study's best."
+    )
+
+
+def test_a_budget_that_is_used_up_goes_before_a_stop() -> None:
+    trial = Trial(stop=EarlyStop(99.999, "anything"))
+    trial.run(100.001)
+    assert (trial.judge.over() or [None])[0] is TrialState.OUT_OF_TIME
+
+
+def test_without_a_stop_only_the_budget_ends_the_time() -> None:
+    trial = Trial()
+    trial.run(100)
+    assert trial.judge.over() is None
+    trial.run(0.001)
+    assert (trial.judge.over() or [None])[0] is TrialState.OUT_OF_TIME

@@ -26,7 +26,7 @@ from kit.records.record import TrialState
 from kit.records.verify import verify_record
 from kit.referee.environment import gpus
 from kit.referee.exclusive import only_run_of
-from kit.rules.plan import TrialPlan
+from kit.rules.plan import EarlyStop, TrialPlan
 from kit.rules.seeds import TrialSeeds
 from kit.trainer.environment import environment
 
@@ -240,3 +240,28 @@ def test_a_killed_referee_takes_its_trainer_along_and_leaves_a_valid_ledger(
     chain = verify_chain(tmp_path / "results" / LEDGER)
     assert chain.problem is None
     assert chain.attempts()[-1].state is None
+
+
+@pytest.mark.parametrize("inline", [False, True])
+def test_a_trial_that_can_change_no_score_is_stopped_with_its_reasons(attack, inline: bool) -> None:
+    def stopped(plan: TrialPlan) -> TrialPlan:
+        return replace(plan, stop=EarlyStop(1.5, "slower than the study's best", ("ab" * 32,)))
+
+    outcome = attack("patient", change=stopped, inline=inline)
+    record = outcome.record
+    assert record.state is TrialState.STOPPED_EARLY
+    assert record.time_to_target_seconds is None
+    assert record.submission_seconds > 1.5
+    assert all(e.submission_seconds <= 1.5 for e in outcome.evaluations)
+    assert [r.model_dump() for r in record.stop_reasons] == [
+        {"rule": "slower than the study's best", "evidence": ["ab" * 32]}
+    ]
+    report = verify_record(outcome.folder)
+    assert not [str(f) for f in report.findings if f.status == "problem"], report
+
+
+def test_a_stop_that_never_comes_leaves_no_reasons(attack) -> None:
+    late = EarlyStop(1000.0, "slower than the study's best")
+    record = attack("honest", change=lambda plan: replace(plan, stop=late)).record
+    assert record.state is TrialState.COMPLETED_WITHOUT_TARGET
+    assert record.stop_reasons == []

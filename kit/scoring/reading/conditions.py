@@ -21,18 +21,23 @@ _NAMES = {
 
 def conditions_of(report: VerificationReport) -> dict[str, str]:
     """Return the conditions of one record, in words."""
-    environment = _environment(report.path)
-    hardware = {key: environment.get(key) for key in ("cpu", "cpu_cores", "gpus")}
-    gpus = hardware["gpus"] if isinstance(hardware["gpus"], list) else []
-    devices = [str(gpu.get("name")) for gpu in gpus if isinstance(gpu, Mapping)]
-    cores = f"{hardware['cpu_cores']} × " if hardware["cpu_cores"] else ""
+    environment = recorded_environment(report.path)
     return {
-        "hardware": " + ".join([f"{cores}{hardware['cpu'] or 'unknown processor'}", *devices]),
+        "hardware": hardware_of(environment),
         "image_digest": str(environment.get("image_digest") or "none"),
         "trainer_image_digest": str(environment.get("trainer_image_digest") or "none"),
         "isolation": report.record.isolation if report.record else "unknown",
         "kit_version": report.record.kit_version if report.record else "unknown",
     }
+
+
+def hardware_of(environment: Mapping[str, Any]) -> str:
+    """Return processor, cores and GPUs of a description of a machine, in words."""
+    found = environment.get("gpus")
+    gpus = found if isinstance(found, list) else []
+    devices = [str(gpu.get("name")) for gpu in gpus if isinstance(gpu, Mapping)]
+    cores = f"{environment['cpu_cores']} × " if environment.get("cpu_cores") else ""
+    return " + ".join([f"{cores}{environment.get('cpu') or 'unknown processor'}", *devices])
 
 
 def mixed_conditions(
@@ -62,7 +67,8 @@ def mixed_conditions(
     return notices, remarks
 
 
-def _environment(folder: Path) -> Mapping[str, Any]:
+def recorded_environment(folder: Path) -> Mapping[str, Any]:
+    """Return what `environment.json` of a record holds; empty where it cannot be read."""
     try:
         content = json.loads((folder / ENVIRONMENT).read_bytes())
     except (OSError, ValueError, RecursionError):

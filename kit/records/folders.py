@@ -1,0 +1,70 @@
+"""Where records lie below a results folder, and the lock that keeps two runs of a trial apart."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from kit.errors import TrialError
+from kit.records.atomic import disk_errors
+
+LOCKS = ".locks"
+Place = tuple[str, str, str, int, int]  # ruleset, submission, workload label, study, trial
+
+
+def trial_folder(results: Path, place: Place) -> Path:
+    """Return the folder of the first attempt at a trial."""
+    ruleset, submission, label, study, trial = place
+    return results / ruleset / submission / label / f"study_{study}" / f"trial_{trial}"
+
+
+def attempt_folder(first: Path, attempt: int) -> Path:
+    """Return the folder of an attempt; evidence is never overwritten: later ones get their own."""
+    return first if attempt == 1 else first.with_name(f"{first.name}_attempt_{attempt}")
+
+
+def attempt_folders(first: Path) -> list[Path]:
+    """Return the folders of all attempts that may be on the disk, the first in any case."""
+    return [first, *sorted(first.parent.glob(f"{first.name}_attempt_*"))]
+
+
+@contextlib.contextmanager
+def locked(results: Path, name: str, *, refusal: str) -> Iterator[None]:
+    """Hold a lock below `results`; the kernel drops it with the process.
+
+    Raises:
+        TrialError: another process holds it; the message is `refusal`.
+    """
+    path = results / LOCKS / f"{name}.lock"
+    with disk_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise TrialError(refusal) from None
+    try:
+        yield
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def only_run_at(results: Path, place: Place) -> Iterator[None]:
+    """Hold the lock of a trial.
+
+    Raises:
+        TrialError: another process is running the same trial.
+    """
+    _, submission, label, study, trial = place
+    name = "-".join(trial_folder(results, place).relative_to(results).parts)
+    refusal = (
+        f"Trial {trial} of study {study}, {submission} on {label}, is already running below "
+        f"{results}. Wait for it, or choose another --trial or --results."
+    )
+    with locked(results, name, refusal=refusal):
+        yield

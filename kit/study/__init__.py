@@ -1,0 +1,1 @@
+"""All trials that a ruleset owes for one submission: what is owed, in which order, until done."""

@@ -1,0 +1,186 @@
+"""A small project, and studies whose trials take a second because nothing is trained."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kit import paths
+from kit.records.files import read_record
+from kit.records.ledger import LEDGER, Attempt, Ledger
+from kit.records.record import TrialRecord
+from kit.records.signing import load_or_create_key
+from kit.rules.ruleset import load_ruleset
+from kit.rules.submission import load_submission
+from kit.study.assignment import Assignment, assign
+from kit.study.evidence import Evidence
+from kit.study.owed import Board
+from kit.study.runner import Study, run_study
+from kit.study.scheduling import InOrder, Run, Scheduler
+from tests.records.factory import Results, Trial, make_trial
+from tests.rules.conftest import add_submission, project
+
+__all__ = ["add_submission", "project"]
+
+HERE = Path(__file__).parent
+RULESET = HERE / "sprint.yaml"
+MANIFEST = """\
+name: racer
+authors: [the tests]
+description: Gradient descent.
+batch_sizes: {mini: {mnist: 64}}
+tuning: {default: {search_space: {learning_rate: {min: 0.05, max: 0.2, scaling: log}}}}
+"""
+CODE = """\
+from kit.contracts import TrainingAlgorithm, Update
+
+
+class Racer(TrainingAlgorithm):
+    def update(self, state, params, model_state, batch, rng, step):
+        result = self.workload.loss_and_gradients(params, model_state, batch, rng)
+        rate = self.hyperparameters["learning_rate"]
+        moved = [p - rate * g for p, g in zip(params, result.gradients, strict=True)]
+        return Update(moved, result.model_state, state)
+"""
+
+
+def write_racer(folder: Path, code: str = CODE) -> Path:
+    """Write a submission of plain gradient descent."""
+    folder.mkdir(parents=True)
+    (folder / "submission.yaml").write_text(MANIFEST)
+    (folder / "submission.py").write_text(code)
+    return folder
+
+
+class NoSignals:
+    """Nobody asks to end."""
+
+    count = 0
+
+    def received(self) -> str | None:
+        return None
+
+
+@dataclass
+class Told:
+    """An observer that remembers; `when` is called with what happens."""
+
+    heard: list[tuple[str, Any]] = field(default_factory=list)
+    when: Any = None
+
+    def _hear(self, what: str, detail: Any) -> None:
+        self.heard.append((what, detail))
+        if self.when is not None:
+            self.when(what, detail)
+
+    def begun(self, assignment: Assignment, board: Board) -> None:
+        self._hear("begun", board)
+
+    def started(self, run: Run, attempt: int) -> None:
+        self._hear("started", (run, attempt))
+
+    def event(self, run: Run, fields: Any) -> None:
+        self._hear("event", fields)
+
+    def ended(self, run: Run, board: Board) -> None:
+        self._hear("ended", run)
+
+    def started_trials(self) -> list[tuple[int, int, int]]:
+        """Return study, trial and attempt of what was started."""
+        return [
+            (run.slot.study, run.slot.trial, attempt)
+            for what, (run, attempt) in [h for h in self.heard if h[0] == "started"]
+        ]
+
+
+@dataclass
+class Place:
+    """A folder with a submission, a key and results."""
+
+    root: Path
+
+    @property
+    def results(self) -> Path:
+        return self.root / "results"
+
+    @property
+    def submission(self) -> Path:
+        return self.root / "racer"
+
+    def evidence(self, **changes: Any) -> Evidence:
+        ruleset = load_ruleset(changes.pop("ruleset", RULESET))
+        assignment = assign(
+            ruleset, load_submission(self.submission), workloads=["mnist"], **changes
+        )
+        return Evidence(assignment, self.results, load_or_create_key(paths.config_root()))
+
+    def command(self, run: Run) -> Sequence[str]:
+        slot = run.slot
+        words = ["--workload", slot.base, "--submission", str(self.submission)]
+        words += ["--ruleset", str(RULESET), "--results", str(self.results), "--json"]
+        words += ["--study", str(slot.study), "--trial", str(slot.trial)]
+        words += ["--isolation", "process", "--tied-to", str(os.getpid())]
+        return [sys.executable, str(HERE / "untrained.py"), "run", *words]
+
+    def study(self, scheduler: Scheduler | None = None, **changes: Any) -> Study:
+        return Study(self.evidence(**changes), self.command, scheduler or InOrder())
+
+    def run(self, observer: Told | None = None, signals: Any = None, **changes: Any) -> Board:
+        study = self.study(**changes)
+        return run_study(study, observer=observer or Told(), signals=signals or NoSignals())
+
+    def attempts(self) -> list[Attempt]:
+        return Ledger(self.results / LEDGER).attempts()
+
+    def records(self) -> dict[tuple[int, int, int], TrialRecord]:
+        """Return all records by study, trial and attempt."""
+        found = [read_record(path.parent)[0] for path in self.results.rglob("trial.json")]
+        return {(r.study, r.trial, r.attempt): r for r in found}
+
+    def verify(self) -> None:
+        """Check everything as a stranger would."""
+        command = [sys.executable, "-c", "from kit.cli.main import main; main()", "verify"]
+        done = subprocess.run(
+            [*command, str(self.results)], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+class Books(Results):
+    """Results of the study in `place`, with records that no referee made."""
+
+    def __init__(self, place: Place) -> None:
+        super().__init__(place.root)
+        self.assignment: Assignment = place.evidence().assignment
+        self.key = load_or_create_key(paths.config_root())
+
+    def trial(self, **fields: object) -> Trial:
+        """Return a trial of the study."""
+        submission = self.assignment.submission
+        rules = make_trial().record.rules.model_copy(
+            update={"ruleset": "sprint", "ruleset_sha256": self.assignment.ruleset.sha256}
+        )
+        own = {"rules": rules, "submission": "racer", "submission_sha256": submission.sha256}
+        unofficial = {"official": False, "unofficial_reasons": ["it was made up"]}
+        return make_trial(**{**own, **unofficial, **fields})  # type: ignore[arg-type]
+
+    def enter(self, **fields: object) -> Trial:
+        """Run a trial from start to end."""
+        trial = self.trial(**fields)
+        self.run(trial, self.assignment.submission.contents)
+        return trial
+
+
+@pytest.fixture
+def place(tmp_path: Path, mnist_data: None, monkeypatch: pytest.MonkeyPatch) -> Place:
+    """Return a place where nothing has run yet."""
+    monkeypatch.setenv("STOPWATCH_CONFIG", str(tmp_path / "config"))
+    write_racer(tmp_path / "racer")
+    return Place(tmp_path)

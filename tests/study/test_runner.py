@@ -1,0 +1,247 @@
+"""A study goes on after whatever ended it, repeats nothing finished and loses nothing."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from kit.errors import TrialError, UsageError
+from kit.records.record import TrialState
+from kit.study.owed import Board, Phase
+from kit.study.runner import run_study
+from kit.study.scheduling import Done, Run
+from tests.study.conftest import Books, NoSignals, Place, Told
+
+ALL = [(1, 1), (1, 2), (2, 1), (2, 2)]
+
+
+class Pressed:
+    """Ctrl-C, pressed when told."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def received(self) -> str | None:
+        return "SIGINT" if self.count else None
+
+
+def decided(board: Board) -> dict[tuple[int, int], TrialState | None]:
+    return {
+        (s.slot.study, s.slot.trial): s.decided.state if s.decided else None
+        for s in board.standings
+    }
+
+
+def test_a_study_runs_all_in_order_and_again_nothing(place: Place) -> None:
+    told = Told()
+    board = place.run(told)
+    assert told.started_trials() == [(*trial, 1) for trial in ALL]
+    assert set(decided(board).values()) == {TrialState.TARGET_REACHED}
+    assert next(what for what, _ in told.heard) == "begun"
+    assert {fields["event"] for what, fields in told.heard if what == "event"} >= {"started"}
+    place.verify()
+    again = Told()
+    assert place.run(again) == board
+    assert again.started_trials() == []
+
+
+def test_failures_are_results_and_are_not_repeated(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STATE", "target_reached 1.1=failed 1.2=rule_violation")
+    board = place.run(studies=[1])
+    assert decided(board)[1, 1] is TrialState.FAILED
+    assert decided(board)[1, 2] is TrialState.RULE_VIOLATION
+    again = Told()
+    place.run(again, studies=[1])
+    assert again.started_trials() == []
+
+
+def test_a_trial_that_dies_without_a_word_is_repeated_and_then_given_up(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CRASH", "1")
+    told = Told()
+    board = place.run(told, studies=[2])
+    assert told.started_trials() == [(2, 1, 1), (2, 1, 2), (2, 2, 1), (2, 2, 2)]
+    assert {standing.phase for standing in board.standings} == {Phase.GIVEN_UP}
+    place.verify()
+
+
+def test_ctrl_c_ends_the_trial_in_order_and_the_same_command_goes_on(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pressed = Pressed()
+    monkeypatch.setenv("SECONDS", "30")
+
+    def press(what: str, detail: object) -> None:
+        if what == "event" and detail["event"] == "progress":  # type: ignore[index]
+            pressed.count = 1
+
+    board = place.run(Told(when=press), pressed, studies=[1])
+    (standing, *others) = board.standings
+    assert [attempt.state for attempt in standing.attempts] == [TrialState.INTERRUPTED]
+    assert standing.attempts[0].result is not None, "an orderly end leaves a record"
+    assert not any(other.attempts for other in others)
+    monkeypatch.setenv("SECONDS", "0.05")
+    told = Told()
+    place.run(told, studies=[1])
+    assert told.started_trials() == [(1, 1, 2), (1, 2, 1)]
+    first, second = place.records()[1, 1, 1], place.records()[1, 1, 2]
+    assert first.seeds == second.seeds
+    assert first.hyperparameters == second.hyperparameters
+    place.verify()
+
+
+def test_a_trial_that_a_kill_cut_off_after_its_record_is_not_repeated(place: Place) -> None:
+    books = Books(place)
+    trial = books.trial()
+    books.start(trial.record)
+    books.write(trial, books.assignment.submission.contents)
+    told = Told()
+    place.run(told, studies=[1])
+    assert told.started_trials() == [(1, 2, 1)]
+    assert [attempt.state for attempt in place.attempts()] == [TrialState.TARGET_REACHED] * 2
+
+
+def test_a_machine_that_fails_stops_the_study_before_all_attempts_are_used_up(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FULL", "1")
+    message = r"study 1, trial 1, attempt 1, was not the submission's .* No space left on the disk"
+    with pytest.raises(TrialError, match=message):
+        place.run()
+    assert len(place.attempts()) == 1
+    monkeypatch.delenv("FULL")
+    told = Told()
+    place.run(told, studies=[1])
+    assert told.started_trials() == [(1, 1, 2), (1, 2, 1)]
+
+
+def test_a_trial_that_cannot_be_started_ends_the_study_with_its_error(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STOPWATCH_DATA", str(place.root / "a_file"))
+    (place.root / "a_file").write_text("")
+    with pytest.raises((TrialError, UsageError), match="study 1, trial 1 could not be started: "):
+        place.run()
+    assert place.attempts() == []
+
+
+def test_two_studies_at_once_are_refused(place: Place) -> None:
+    def second(what: str, detail: object) -> None:
+        if what == "begun":
+            message = "A study of racer under ruleset sprint is already running below"
+            with pytest.raises(TrialError, match=message):
+                place.run()
+            raise RuntimeError("seen")
+
+    with pytest.raises(RuntimeError, match="seen"):
+        place.run(Told(when=second))
+
+
+def test_a_submission_edited_while_its_study_runs_spoils_nothing(place: Place) -> None:
+    def edit(what: str, detail: object) -> None:
+        if what == "ended":
+            (place.submission / "submission.py").write_text("# something else\n")
+
+    with pytest.raises(UsageError, match=r"Submission 'racer' was changed while its study runs"):
+        place.run(Told(when=edit))
+    assert len(place.attempts()) == 1
+
+
+def test_a_scheduler_may_end_a_study_and_may_not_repeat_a_trial(place: Place) -> None:
+    class FirstTwice:
+        def next_decision(self, board: Board) -> Run | Done:
+            return Run(board.standings[0].slot)
+
+    class Never:
+        def next_decision(self, board: Board) -> Run | Done:
+            return Done()
+
+    board = run_study(place.study(Never()), observer=Told(), signals=NoSignals())
+    assert len(board.owed) == 4
+    with pytest.raises(ValueError, match="which is not owed"):
+        run_study(place.study(FirstTwice()), observer=Told(), signals=NoSignals())
+    assert len(place.attempts()) == 1
+
+
+STUDY = """
+from pathlib import Path
+from tests.study.conftest import Place, Told
+def tell(what, detail): print(what, flush=True)
+Place(Path({root!r})).run(Told(when=tell))
+"""
+
+
+def begin(place: Place) -> subprocess.Popen[str]:
+    """Start the study in a process of its own, which says what happens."""
+    return subprocess.Popen(
+        [sys.executable, "-c", STUDY.format(root=str(place.root))],
+        cwd=Path(__file__).parents[2],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+
+
+def kill_and_resume(place: Place, moments: random.Random, kills: int) -> int:
+    """Kill the study's process `kills` times at random moments, then let it end; count deaths."""
+    killed = 0
+    for _ in range(kills):
+        with begin(place) as process:
+            assert process.stdout is not None
+            for _ in range(moments.randrange(1, 60)):
+                if not process.stdout.readline():
+                    break
+            time.sleep(moments.random() * 0.3)
+            killed += process.poll() is None
+            process.kill()
+    with begin(place) as process:
+        assert process.wait(200) == 0
+    return killed
+
+
+def check_history(place: Place) -> None:
+    """Check that every trial came to one end, by its own seeds, and that nothing is hidden."""
+    place.verify()
+    board = place.evidence().board()
+    assert board.owed == ()
+    by_slot: dict[object, list[TrialState | None]] = {}
+    commitments: dict[object, set[str]] = {}
+    for attempt in place.attempts():
+        which = attempt.identification
+        by_slot.setdefault(which.slot, []).append(attempt.state)
+        commitments.setdefault(which.slot, set()).add(which.seed_commitment)
+    assert len(by_slot) == len(ALL)
+    for slot, states in by_slot.items():
+        assert len(states) <= 2, (slot, states)
+        assert all(state in (None, TrialState.INTERRUPTED) for state in states[:-1]), states
+        assert len(commitments[slot]) == 1, "an attempt had other seeds"
+    points: dict[object, set[str]] = {}
+    for record in place.records().values():
+        key = (record.study, record.trial)
+        points.setdefault(key, set()).add(str(record.hyperparameters))
+    assert all(len(different) == 1 for different in points.values())
+
+
+def test_kill_at_random_moments_and_resume(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SECONDS", "0.2")
+    assert kill_and_resume(place, random.Random(1), 4) > 0
+    check_history(place)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("seed", range(5))
+def test_many_kills_at_random_moments_and_resume(
+    place: Place, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    monkeypatch.setenv("SECONDS", "0.2")
+    assert kill_and_resume(place, random.Random(100 + seed), 10) > 3
+    check_history(place)

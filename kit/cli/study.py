@@ -18,7 +18,7 @@ from kit.cli.trial import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK
 if TYPE_CHECKING:
     from kit.study.evidence import Evidence
     from kit.study.owed import Board
-    from kit.study.scheduling import Run, Scheduler
+    from kit.study.scheduling import Run
 
 _RUN = "from kit.cli.main import main; main()"
 
@@ -43,15 +43,10 @@ _RUN = "from kit.cli.main import main; main()"
     help="How trainers are shut in; auto takes the strongest that works here.",
 )  # fmt: skip
 @click.option(
-    "--complete", is_flag=True,
-    help="Run every trial to its own end: none is stopped early because it could no longer change a"
-    " score.",
-)  # fmt: skip
-@click.option(
     "--json", "as_json", is_flag=True,
     help="Write the result as one JSON object to stdout, and events as JSON lines to stderr.",
 )  # fmt: skip
-def study(as_json: bool, complete: bool, **options: Any) -> int:
+def study(as_json: bool, **options: Any) -> int:
     """Run every trial that a ruleset owes for a submission, one after another.
 
     Interrupt it at any moment: the same command goes on with what is still owed. Nothing finished
@@ -63,6 +58,7 @@ def study(as_json: bool, complete: bool, **options: Any) -> int:
     from kit.cli.views.terminal import stream_for_view
     from kit.referee.signals import Signals
     from kit.study.runner import Study, run_study
+    from kit.study.scheduling import InOrder
 
     asked = asked_for(options)
     evidence = evidence_for(asked)
@@ -71,7 +67,7 @@ def study(as_json: bool, complete: bool, **options: Any) -> int:
     with Signals() as signals:
         try:
             board = run_study(
-                Study(evidence, _command(evidence, options), _scheduler(complete=complete)),
+                Study(evidence, _command(evidence, options), InOrder()),
                 observer=view,
                 signals=signals,
             )
@@ -79,13 +75,6 @@ def study(as_json: bool, complete: bool, **options: Any) -> int:
             view.close()
     _explain(evidence, board, asked, signals.received(), as_json=as_json)
     return _exit_code(board, signals.received())
-
-
-def _scheduler(*, complete: bool) -> Scheduler:
-    """Return who decides what runs next; a complete study stops nothing early."""
-    from kit.study.scheduling import InOrder
-
-    return InOrder()  # the only one so far, and it stops nothing: `complete` changes nothing yet
 
 
 def _definite_engine(engine: str, note: Callable[[str], None]) -> str:

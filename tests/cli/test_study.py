@@ -105,6 +105,7 @@ def descendants(pid: int) -> list[int]:
     return found[1:]
 
 
+@pytest.mark.slow  # half a minute
 def test_a_killed_study_takes_its_trial_along_and_goes_on_where_it_was(
     home: Path, running: Callable[..., subprocess.Popen[str]]
 ) -> None:

@@ -67,7 +67,7 @@ def _trials(
     for place, attempts in sorted(attempts_by_place([evidence]).items()):
         if place[0] != ruleset:
             continue
-        decided, remarks = deciding_attempt(attempts, max_attempts)
+        decided, _, remarks = deciding_attempt(attempts, max_attempts)
         notices += remarks
         if decided is None or decided.report is None or decided.report.record is None:
             continue

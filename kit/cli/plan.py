@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from kit import paths
-from kit.cli.study_setup import asked_for, assignment_options, evidence_for
+from kit.cli.study_setup import asked_for, assignment_options, evidence_for, this_machine
 from kit.errors import UsageError
 
 if TYPE_CHECKING:
@@ -51,18 +50,12 @@ def plan(as_json: bool, cost_per_hour: float | None, **options: Any) -> None:
 
 def _planned(evidence: Evidence, cost_per_hour: float | None) -> Planned:
     from kit.cli.views.plan_page import Planned
-    from kit.referee.environment import cpu_model, gpus
     from kit.study.estimate import estimate
     from kit.study.measures import measures_of
 
     assignment = evidence.assignment
     board = evidence.board(while_running=True)
-    machine = {
-        "cpu": cpu_model(),
-        "cpu_cores": len(os.sched_getaffinity(0)),
-        "gpus": gpus(),
-    }
-    measures = measures_of(evidence.results, assignment, machine)
+    measures = measures_of(evidence.results, assignment, this_machine())
     budgets = {part.label: part.rules.max_runtime_seconds for part in assignment.parts}
     return Planned(
         assignment,

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kit.cli.study_setup import Asked, asked_for, assignment_options, evidence_for
+from kit.cli.study_setup import asked_for, assignment_options, evidence_for, this_machine
 from kit.cli.trial import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK
+from kit.errors import UsageError
 
 if TYPE_CHECKING:
     from kit.study.evidence import Evidence
     from kit.study.owed import Board
-    from kit.study.scheduling import Run
+    from kit.study.scheduling import Run, Scheduler
 
 _RUN = "from kit.cli.main import main; main()"
 
@@ -43,12 +44,24 @@ _RUN = "from kit.cli.main import main; main()"
     help="How trainers are shut in; auto takes the strongest that works here.",
 )  # fmt: skip
 @click.option(
+    "--known", multiple=True, metavar="FOLDER",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Results of other submissions, made on this kind of machine: they set a cut-off, beyond"
+    " which trials are stopped; may be repeated.",
+)  # fmt: skip
+@click.option(
+    "--complete", is_flag=True,
+    help="Run every trial in full, those too that were stopped early, or left out, because they"
+    " could change no score.",
+)  # fmt: skip
+@click.option(
     "--json", "as_json", is_flag=True,
     help="Write the result as one JSON object to stdout, and events as JSON lines to stderr.",
 )  # fmt: skip
-def study(as_json: bool, **options: Any) -> int:
+def study(as_json: bool, known: tuple[Path, ...], complete: bool, **options: Any) -> int:
     """Run every trial that a ruleset owes for a submission, one after another.
 
+    A trial ends as soon as nothing it could still do changes any score; its record says why.
     Interrupt it at any moment: the same command goes on with what is still owed. Nothing finished
     is repeated; an interrupted attempt is, with its own hyperparameters and seed, as often as the
     ruleset allows. Exits with 0 when all trials ran to a legitimate end, 1 when one failed, broke a
@@ -58,23 +71,50 @@ def study(as_json: bool, **options: Any) -> int:
     from kit.cli.views.terminal import stream_for_view
     from kit.referee.signals import Signals
     from kit.study.runner import Study, run_study
-    from kit.study.scheduling import InOrder
 
     asked = asked_for(options)
-    evidence = evidence_for(asked)
+    evidence = evidence_for(asked, complete=complete)
+    scheduler = _scheduler(evidence, known, complete=complete)
     view = choose_study_view(stream_for_view(), as_json=as_json)
     options["engine"] = _definite_engine(options["engine"], view.note)
     with Signals() as signals:
         try:
             board = run_study(
-                Study(evidence, _command(evidence, options), InOrder()),
+                Study(evidence, _command(evidence, options), scheduler),
                 observer=view,
                 signals=signals,
             )
         finally:
             view.close()
-    _explain(evidence, board, asked, signals.received(), as_json=as_json)
+    again = [*asked.arguments(), *(["--complete"] if complete else [])]
+    for folder in known:
+        again += ["--known", str(folder)]
+    _explain(evidence, board, again, signals.received(), as_json=as_json)
     return _exit_code(board, signals.received())
+
+
+def _scheduler(evidence: Evidence, known: tuple[Path, ...], *, complete: bool) -> Scheduler:
+    from kit.study.scheduling import InOrder
+
+    if complete:
+        if known:
+            raise UsageError(
+                "--known says what may be stopped, and --complete stops nothing. Leave one out."
+            )
+        return InOrder()
+    from kit.study.exact import ScoreExact, assigned_rules
+    from kit.study.rivals import NO_RIVALS, read_rivals
+
+    rivals = NO_RIVALS
+    if known:
+        rivals = read_rivals(
+            known,
+            evidence.assignment,
+            assigned_rules(evidence.assignment),
+            trusted=[evidence.key.public],
+            machine=this_machine(),
+        )
+    return ScoreExact(evidence.assignment, rivals)
 
 
 def _definite_engine(engine: str, note: Callable[[str], None]) -> str:
@@ -118,7 +158,7 @@ def _command(evidence: Evidence, options: dict[str, Any]) -> Callable[[Run], lis
 
 
 def _explain(
-    evidence: Evidence, board: Board, asked: Asked, ended_by: str | None, *, as_json: bool
+    evidence: Evidence, board: Board, again: list[str], ended_by: str | None, *, as_json: bool
 ) -> None:
     from kit.cli.views.layout import kit_command
     from kit.cli.views.study_summary import as_dict, print_summary
@@ -127,8 +167,8 @@ def _explain(
         content = as_dict(evidence.assignment, board, interrupted_by=ended_by)
         click.echo(json.dumps(content, allow_nan=False))
         return
-    again = f"{kit_command(Path.cwd())} study {shlex.join(asked.arguments())}"
-    print_summary(evidence, board, interrupted_by=ended_by, again=again)
+    command = f"{kit_command(Path.cwd())} study {shlex.join(again)}"
+    print_summary(evidence, board, interrupted_by=ended_by, again=command)
 
 
 def _exit_code(board: Board, ended_by: str | None) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,7 +56,7 @@ def asked_for(options: dict[str, Any]) -> Asked:
     return Asked(**{name: options.pop(name) for name in names})
 
 
-def evidence_for(asked: Asked) -> Evidence:
+def evidence_for(asked: Asked, *, complete: bool = False) -> Evidence:
     """Return the evidence of the trials that are asked for, nothing of it read yet.
 
     Raises:
@@ -66,7 +67,18 @@ def evidence_for(asked: Asked) -> Evidence:
     from kit.study.evidence import Evidence
 
     key = load_or_create_key(paths.config_root())
-    return Evidence(_assignment(asked), asked.results.absolute(), key)
+    return Evidence(_assignment(asked), asked.results.absolute(), key, complete=complete)
+
+
+def this_machine() -> dict[str, object]:
+    """Return processor, cores and GPUs as `environment.json` names them."""
+    from kit.referee import environment
+
+    return {
+        "cpu": environment.cpu_model(),
+        "cpu_cores": len(os.sched_getaffinity(0)),
+        "gpus": environment.gpus(),
+    }
 
 
 def _assignment(asked: Asked) -> Assignment:

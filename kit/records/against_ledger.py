@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from kit.records.attempts import REPEATABLE
 from kit.records.attestation import Attestation
 from kit.records.chain import Chain
 from kit.records.files import ATTESTATION, TRIAL
 from kit.records.findings import Finding
 from kit.records.ledger import LEDGER, Attempt
 from kit.records.ledger_entry import Entry, Identification
-from kit.records.record import TrialRecord, TrialState
+from kit.records.record import TrialRecord
 
 _LEVELS = 6  # results/<ruleset>/<submission>/<workload>/study_<i>/trial_<j>
 
@@ -97,7 +98,7 @@ def _head_problems(attestation: Attestation, attempt: Attempt, chain: Chain) -> 
 def _official_problems(attempt: Attempt, attempts: list[Attempt], chain: Chain) -> Iterator[str]:
     which = attempt.identification
     for earlier in attempts:
-        finished = earlier.state not in (None, TrialState.INTERRUPTED)
+        finished = earlier.state not in REPEATABLE
         if earlier.start.index < attempt.start.index and finished:
             yield (
                 f"official is true, but attempt {earlier.identification.attempt} at this trial had "

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from kit.records.attempts import REPEATABLE
 from kit.records.ledger import Attempt, pair_attempts
 from kit.records.ledger_entry import GENESIS, Entry, Identification, parse_entry
-from kit.records.record import TrialState
 from kit.records.signing import PublicKey
 
 
@@ -89,7 +89,7 @@ def _history_problems(entries: list[Entry]) -> Iterator[str]:
 def repeated_without_interruption(attempts: list[Attempt]) -> list[Attempt]:
     """Return attempts at a trial of which an earlier attempt had come to a result.
 
-    Only an attempt that was interrupted, or never ended, may be repeated.
+    Only an attempt that was interrupted, stopped early, or never ended, may be followed by another.
     """
     finished: set[tuple[object, ...]] = set()
     repeated = []
@@ -97,6 +97,6 @@ def repeated_without_interruption(attempts: list[Attempt]) -> list[Attempt]:
         slot = attempt.identification.slot
         if slot in finished:
             repeated.append(attempt)
-        if attempt.state not in (None, TrialState.INTERRUPTED):
+        if attempt.state not in REPEATABLE:
             finished.add(slot)
     return repeated

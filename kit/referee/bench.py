@@ -4,25 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from kit.exchange.messages import Report
 from kit.exchange.weights import Arrays
-from kit.records.record import Evaluation, Failure, TrialState
+from kit.records.record import Evaluation
 from kit.referee.clock import Clock, seconds
 from kit.referee.evaluator import Evaluator, Interrupted
 from kit.referee.events import Observer, Progress
 from kit.referee.judge import Judge
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """How a trial ended and why."""
-
-    state: TrialState
-    reason: str
-    report: Report = field(default_factory=Report)
-    failure: Failure | None = None
 
 
 @dataclass(frozen=True)

@@ -17,14 +17,14 @@ from kit.referee.clock import Clock
 from kit.referee.environment import gpus
 from kit.referee.events import Observer
 from kit.referee.launching import Launched, Level, launched
-from kit.referee.recording import Ending
+from kit.referee.recording import Ending, Verdict
 from kit.referee.signals import Signals
 from kit.referee.trainer_process import Trainer
 from kit.referee.workspace import Workspace
-from kit.rules.plan import TrialPlan
+from kit.rules.plan import EarlyStop, TrialPlan
 
 if TYPE_CHECKING:
-    from kit.referee.bench import Bench, Verdict
+    from kit.referee.bench import Bench
 
 
 class Conduct:
@@ -101,6 +101,12 @@ class Conduct:
             ).run()
         return ended.verdict
 
+    def leave_out(self, stop: EarlyStop) -> Ending:
+        """Start nothing, because no result of the trial could change a score."""
+        self._clock.stop()
+        reason = f"Not started, because no result could change a score: {stop.rule}."
+        return Ending(verdict=Verdict(TrialState.STOPPED_EARLY, reason), evaluations=())
+
     def run_inline(self) -> Ending:
         """Run referee and submission in this process, for a debugger."""
         from kit.referee.evaluator import Interrupted
@@ -170,7 +176,6 @@ class Conduct:
     @contextlib.contextmanager
     def _verdicts(self) -> Iterator[_Ended]:
         """Turn what ends a trial early into its verdict."""
-        from kit.referee.bench import Verdict
         from kit.referee.evaluator import Interrupted
 
         ended = _Ended()

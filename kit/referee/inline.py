@@ -8,8 +8,9 @@ from kit.backend.functional import FunctionalModel
 from kit.contracts import EvaluationResult
 from kit.exchange.messages import Report
 from kit.records.record import TrialState
-from kit.referee.bench import Bench, Pause, Verdict, visible_metrics
+from kit.referee.bench import Bench, Pause, visible_metrics
 from kit.referee.isolation import TrainerFolders
+from kit.referee.recording import Verdict
 from kit.rules.plan import TrialPlan
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from kit import __version__
+from kit.exchange.messages import Report
 from kit.records.record import (
     Evaluation,
+    Failure,
     IsolationLevel,
     RulesRecord,
     SeedsRecord,
@@ -21,8 +23,15 @@ from kit.records.record import (
 from kit.referee.clock import Clock, seconds
 from kit.rules.plan import TrialPlan
 
-if TYPE_CHECKING:
-    from kit.referee.bench import Verdict
+
+@dataclass(frozen=True)
+class Verdict:
+    """How a trial ended and why."""
+
+    state: TrialState
+    reason: str
+    report: Report = field(default_factory=Report)
+    failure: Failure | None = None
 
 
 @dataclass(frozen=True)

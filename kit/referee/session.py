@@ -22,9 +22,10 @@ from kit.exchange.messages import (
 )
 from kit.exchange.weights import WeightsInbox
 from kit.records.record import TrialState
-from kit.referee.bench import Bench, Pause, Verdict, visible_metrics
+from kit.referee.bench import Bench, Pause, visible_metrics
 from kit.referee.evaluator import Interrupted
 from kit.referee.gpu_audit import GpuAudit
+from kit.referee.recording import Verdict
 from kit.referee.trainer_process import Trainer
 
 _TICK_SECONDS = 0.1

@@ -12,6 +12,7 @@ import psutil
 
 from kit.data.prepared import manifest_digests, prepared_bytes, verify
 from kit.errors import KitError, TrialError
+from kit.records.attempts import REPEATABLE, rule_on
 from kit.records.files import write_record
 from kit.records.folders import attempt_folder, attempt_folders
 from kit.records.ledger import LEDGER, Ledger, utc_now
@@ -86,7 +87,10 @@ def run_trial(
             with _interrupted_on_error(ledger, who, key):
                 started_at, clock = utc_now(), Clock()
                 conduct = Conduct(plan, clock, observer, signals, limit, extras=extras)
-                ending = conduct.run_inline() if inline else conduct.run(chosen)
+                if plan.stop is not None and plan.stop.is_needless:
+                    ending = conduct.leave_out(plan.stop)
+                else:
+                    ending = conduct.run_inline() if inline else conduct.run(chosen)
                 ending = replace(ending, started_at=started_at, ended_at=utc_now(), isolation=level)
                 record = trial_record(plan, ending, clock, attempt=attempt)
                 written = write_record(
@@ -155,9 +159,12 @@ def _attempt(plan: TrialPlan, ledger: Ledger, level: IsolationLevel) -> tuple[in
         reasons.append("--inline runs referee and submission in one process")
     elif is_weaker(level, plan.ruleset.isolation):
         reasons.append(f"the ruleset asks for isolation {plan.ruleset.isolation!r} at least")
-    if any(a.state not in (None, TrialState.INTERRUPTED) for a in earlier):
+    ruling = rule_on(
+        [(a.identification.attempt, a.state) for a in earlier], plan.ruleset.max_attempts
+    )
+    if any(a.state not in REPEATABLE for a in earlier):
         reasons.append("an earlier attempt at this trial has finished")
-    elif number > plan.ruleset.max_attempts:
+    elif ruling.used >= plan.ruleset.max_attempts:
         reasons.append(f"more than {plan.ruleset.max_attempts} attempts at this trial")
     return number, replace(plan, unofficial_reasons=tuple(reasons))
 

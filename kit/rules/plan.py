@@ -29,6 +29,11 @@ class EarlyStop:
     rule: str  # in words, such as "slower than the study's best"
     evidence: tuple[str, ...] = ()  # sha256 of the attestations that justify it
 
+    @property
+    def is_needless(self) -> bool:
+        """Tell whether the trial need not even start."""
+        return self.after_seconds == 0
+
     @classmethod
     def given(cls, after_seconds: float, rule: str, evidence: Sequence[str] = ()) -> EarlyStop:
         """Return the stop that somebody asks for.

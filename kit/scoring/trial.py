@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 INFINITY = math.inf
 
@@ -151,3 +151,16 @@ def judge(
         state, outcome = "over_budget" if reached else (stop.state if stop else "missed"), MISSED
     last_seconds = float(seconds[-1]) if len(seconds) else 0.0
     return TrialResult(slot, outcome, state, reached, len(values), source, last_seconds)
+
+
+def not_before(trial: TrialResult, stopped_seconds: float) -> TrialResult:
+    """Return the result of a trial that an earlier attempt showed not to reach its target so soon.
+
+    A trial that was stopped early and resumed repeats point and seed, but not the machine's noise.
+    What decides is the later of both times, so that nobody gains by stopping and trying again.
+    """
+    outcome = trial.outcome
+    later = Outcome(
+        max(outcome.lowest, stopped_seconds), max(outcome.highest, stopped_seconds), outcome.reasons
+    )
+    return replace(trial, outcome=later)

@@ -34,6 +34,7 @@ class Evidence:
     assignment: Assignment
     results: Path
     key: SigningKey
+    complete: bool = False  # what was stopped early is owed again
     patience_seconds: float = 10.0  # for a killed trial, which takes a moment to give memory back
     _sound: dict[Path, VerificationReport] = field(default_factory=dict)  # never change again
 
@@ -61,7 +62,12 @@ class Evidence:
             slot_of = slots.get(entered.identification.slot)
             if slot_of is not None:
                 attempts.setdefault(slot_of, []).append(self._attempt(entered))
-        return board_of(slots.values(), attempts, self.assignment.ruleset.max_attempts)
+        return board_of(
+            slots.values(),
+            attempts,
+            self.assignment.ruleset.max_attempts,
+            complete=self.complete,
+        )
 
     def recover(self) -> None:
         """Enter the ends that a kill left out of the ledger, and move a torn last line away.
@@ -177,6 +183,7 @@ def _result(record: TrialRecord, digest: str, folder: Path) -> Result:
         attestation_sha256=digest,
         folder=str(folder),
         unofficial_reasons=tuple(record.unofficial_reasons),
+        stop_rule="; ".join(reason.rule for reason in record.stop_reasons),
     )
 
 

@@ -12,7 +12,12 @@ from kit.scoring.reading.conditions import hardware_of, recorded_environment
 from kit.study.assignment import Assignment
 from kit.study.estimate import Measure
 
-_NO_MEASURE = (TrialState.FAILED, TrialState.RULE_VIOLATION, TrialState.INTERRUPTED)
+_NO_MEASURE = (
+    TrialState.FAILED,
+    TrialState.RULE_VIOLATION,
+    TrialState.INTERRUPTED,
+    TrialState.STOPPED_EARLY,
+)
 
 
 def total_seconds(record: TrialRecord) -> float:

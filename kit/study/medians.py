@@ -38,7 +38,7 @@ def part_times(assignment: Assignment, board: Board) -> tuple[PartTimes, ...]:
 
 
 def outcome_of(standing: Standing) -> Outcome:
-    """Return the interval that a trial's time to target lies in."""
+    """Return the interval that a trial's time to target lies in, as scoring counts it."""
     decided = standing.decided
     if decided is None:
         return MISSED if standing.phase is Phase.GIVEN_UP else _UNKNOWN
@@ -46,9 +46,11 @@ def outcome_of(standing: Standing) -> Outcome:
     if result is None:
         return MISSED
     if decided.state is TrialState.STOPPED_EARLY:
-        return censored(result.submission_seconds, ())
+        return censored(standing.stopped_seconds, (result.stop_rule,))
     seconds = result.time_to_target_seconds
-    return MISSED if seconds is None or not math.isfinite(seconds) else exact(seconds)
+    if seconds is None or not math.isfinite(seconds):
+        return MISSED
+    return exact(max(seconds, standing.stopped_seconds))
 
 
 def _interval(outcomes: Sequence[Outcome], *, minimum: bool) -> Outcome:

@@ -1,8 +1,8 @@
 """Which trials are done, which are still owed, and what comes next: pure functions of the evidence.
 
-Nothing is remembered between two runs of a study. An attempt is *open* when it has no end or was
-interrupted; it may be repeated until `max_attempts` were started. The first attempt among these
-that came to a result decides the trial, whatever the result is. Scoring counts by the same rule.
+Nothing is remembered between two runs of a study. Which attempt counts says
+`kit.records.attempts`. A trial that was stopped early is finished, unless the study is to be
+completed: then it is owed again until it has come to a result.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ import enum
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from kit.records.attempts import Ruling, rule_on
 from kit.records.record import TrialState
 from kit.scoring.trial import Slot
 
-OPEN = (None, TrialState.INTERRUPTED)  # states after which an attempt may be repeated
 _FORFEITED = (TrialState.FAILED, TrialState.RULE_VIOLATION)
 
 
@@ -36,6 +36,7 @@ class Result:
     attestation_sha256: str
     folder: str
     unofficial_reasons: tuple[str, ...] = ()
+    stop_rule: str = ""  # why it was stopped early
 
 
 @dataclass(frozen=True)
@@ -54,20 +55,38 @@ class Standing:
     slot: Slot
     attempts: tuple[Attempt, ...]
     max_attempts: int
+    complete: bool = False  # what was stopped early is owed again
+
+    @property
+    def ruling(self) -> Ruling:
+        """Return which attempt counts, and how many are used up."""
+        return rule_on([(a.number, a.state) for a in self.attempts], self.max_attempts)
 
     @property
     def decided(self) -> Attempt | None:
         """Return the attempt that counts."""
-        allowed = (a for a in self.attempts if a.number <= self.max_attempts)
-        return next((a for a in allowed if a.state not in OPEN), None)
+        deciding = self.ruling.deciding
+        return None if deciding is None else self.attempts[deciding]
 
     @property
     def phase(self) -> Phase:
         """Return where the trial stands."""
-        if self.decided is not None:
+        decided = self.decided
+        stopped = decided is not None and decided.state is TrialState.STOPPED_EARLY
+        if decided is not None and not (stopped and self.complete):
             return Phase.DONE
-        spent = len(self.attempts) >= self.max_attempts
-        return Phase.GIVEN_UP if spent else Phase.OWED
+        return Phase.GIVEN_UP if self.attempts_left <= 0 else Phase.OWED
+
+    @property
+    def attempts_left(self) -> int:
+        """Return how many attempts may still be used up."""
+        return self.max_attempts - self.ruling.used
+
+    @property
+    def stopped_seconds(self) -> float:
+        """Return the submission time up to which attempts that were stopped early had no result."""
+        stopped = (self.attempts[position].result for position in self.ruling.stopped)
+        return max((result.submission_seconds for result in stopped if result), default=0.0)
 
     @property
     def next_attempt(self) -> int:
@@ -102,13 +121,20 @@ class Board:
 
 
 def board_of(
-    slots: Iterable[Slot], attempts: Mapping[Slot, Sequence[Attempt]], max_attempts: int
+    slots: Iterable[Slot],
+    attempts: Mapping[Slot, Sequence[Attempt]],
+    max_attempts: int,
+    *,
+    complete: bool = False,
 ) -> Board:
     """Return where every trial stands.
 
     Args:
         slots: in the order in which they run.
         attempts: those that were started, by trial, in the order of their starts.
-        max_attempts: how many may be started at one trial.
+        max_attempts: how many may be used up at one trial.
+        complete: trials that were stopped early are owed again.
     """
-    return Board(tuple(Standing(s, tuple(attempts.get(s, ())), max_attempts) for s in slots))
+    return Board(
+        tuple(Standing(s, tuple(attempts.get(s, ())), max_attempts, complete) for s in slots)
+    )

@@ -9,13 +9,14 @@ from functools import partial
 from typing import Any, Protocol
 
 from kit.errors import TrialError, UsageError
+from kit.records.attempts import OPEN
 from kit.records.folders import locked
 from kit.rules.ruleset import load_ruleset
 from kit.rules.submission import load_submission
 from kit.study.assignment import Assignment
 from kit.study.child import Ended, Signals, run_child
 from kit.study.evidence import Evidence
-from kit.study.owed import OPEN, Board, Phase
+from kit.study.owed import Board, Phase
 from kit.study.scheduling import Done, Run, Scheduler
 
 WRONG_REQUEST = 2  # the exit status of a usage error

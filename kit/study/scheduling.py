@@ -33,7 +33,7 @@ class Scheduler(Protocol):
 
 
 class InOrder:
-    """Runs all that is owed, in order, and stops nothing early."""
+    """Runs all that is owed, in order and in full."""
 
     def next_decision(self, board: Board) -> Run | Done:
         """Return the first trial that is owed."""

@@ -149,9 +149,8 @@ def test_a_whole_study_with_ctrl_c_in_the_middle(
     assert status == 0
     assert result["trials"][0] == done
     started = [e for e in events if e["event"] == "trial_started"]
-    assert [(e["study"], e["trial"], e["attempt"]) for e in started] == [
-        (1, 2, 2), (2, 1, 1), (2, 2, 1)
-    ]  # fmt: skip
+    ran = {(e["study"], e["trial"], e["attempt"]) for e in started}
+    assert ran == {(1, 2, 2), (2, 1, 1), (2, 2, 1)}
     states = [a["state"] for a in result["trials"][1]["attempts"]]
     assert states[0] == TrialState.INTERRUPTED
     assert len(states) == 2

@@ -9,9 +9,9 @@ import pytest
 
 from kit.exchange.messages import Complete, Ready, Weights, encode
 from kit.records.record import Evaluation, TrialState
-from kit.referee.bench import Verdict
 from kit.referee.clock import Clock
 from kit.referee.judge import Judge
+from kit.referee.recording import Verdict
 from kit.referee.session import Session
 from kit.rules.plan import EarlyStop
 from kit.rules.ruleset import Target, WorkloadRules, load_ruleset

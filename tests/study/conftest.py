@@ -114,12 +114,13 @@ class Place:
     def submission(self) -> Path:
         return self.root / "racer"
 
-    def evidence(self, **changes: Any) -> Evidence:
+    def evidence(self, *, complete: bool = False, **changes: Any) -> Evidence:
         ruleset = load_ruleset(changes.pop("ruleset", RULESET))
         assignment = assign(
             ruleset, load_submission(self.submission), workloads=["mnist"], **changes
         )
-        return Evidence(assignment, self.results, load_or_create_key(paths.config_root()))
+        key = load_or_create_key(paths.config_root())
+        return Evidence(assignment, self.results, key, complete=complete)
 
     def command(self, run: Run) -> Sequence[str]:
         slot = run.slot
@@ -127,6 +128,9 @@ class Place:
         words += ["--ruleset", str(RULESET), "--results", str(self.results), "--json"]
         words += ["--study", str(slot.study), "--trial", str(slot.trial)]
         words += ["--isolation", "process", "--tied-to", str(os.getpid())]
+        if run.stop_after_seconds is not None:
+            words += ["--stop-after", repr(run.stop_after_seconds), "--stop-rule", run.rule]
+            words += [word for digest in run.evidence for word in ("--stop-evidence", digest)]
         return [sys.executable, str(HERE / "untrained.py"), "run", *words]
 
     def study(self, scheduler: Scheduler | None = None, **changes: Any) -> Study:

@@ -1,8 +1,9 @@
 """`kit` with the real referee's books and no trainer: a trial ends by itself within a second.
 
 How it ends stands in the environment: SECONDS of submission time, then STATE, which names trials
-that end in a way of their own: `STATE="target_reached 1.2=failed"` is study 1, trial 2. CRASH=1
-ends the process without a word; FULL=1 fails as on a full disk.
+that end in a way of their own: `STATE="target_reached 1.2=failed"` is study 1, trial 2. SECONDS
+takes the same form. An early stop ends a trial that takes longer. CRASH=1 ends the process without
+a word; FULL=1 fails as on a full disk.
 """
 
 from __future__ import annotations
@@ -19,15 +20,16 @@ from kit.records.record import Evaluation, Failure, TrialState
 from kit.referee.conduct import Conduct
 from kit.referee.events import Progress
 from kit.referee.recording import Ending
+from kit.rules.plan import TrialPlan
 
 _TICK_SECONDS = 0.01
 
 
-def state_of(study: int, trial: int) -> TrialState:
-    """Return how a trial is to end."""
-    default, *own = os.environ.get("STATE", "target_reached").split()
+def told(variable: str, default: str, plan: TrialPlan) -> str:
+    """Return what the environment says of a trial."""
+    common, *own = os.environ.get(variable, default).split()
     chosen = dict(entry.split("=") for entry in own)
-    return TrialState(chosen.get(f"{study}.{trial}", default))
+    return chosen.get(f"{plan.study}.{plan.trial}", common)
 
 
 def untrained(self: Any, level: str) -> Ending:
@@ -36,13 +38,20 @@ def untrained(self: Any, level: str) -> Ending:
         os._exit(7)
     if os.environ.get("FULL"):
         raise TrialError("No space left on the disk.")
-    plan, clock, signals = self._plan, self._clock, self._signals
+    plan: TrialPlan = self._plan
+    clock, signals = self._clock, self._signals
     clock.switch("submission")
-    until = time.monotonic() + float(os.environ.get("SECONDS", "0.05"))
+    seconds, stop = float(told("SECONDS", "0.05", plan)), plan.stop
+    stopped = stop is not None and stop.after_seconds < seconds
+    if stop is not None and stopped:
+        seconds = stop.after_seconds + _TICK_SECONDS
+    until = time.monotonic() + seconds
     while time.monotonic() < until and not signals.received():
         self._observer.progress(Progress("training", 1, 0.0, 0.0, 0.0))
         time.sleep(_TICK_SECONDS)
-    state = state_of(plan.study, plan.trial)
+    state = TrialState(told("STATE", "target_reached", plan))
+    if stopped:
+        state = TrialState.STOPPED_EARLY
     if signals.received():
         state = TrialState.INTERRUPTED
     reached = state is TrialState.TARGET_REACHED

@@ -171,7 +171,7 @@ def _ending(slot: Slot, board: Board) -> str:
     if last.result is not None and last.result.time_to_target_seconds is not None:
         return f"target reached after {wording.seconds(last.result.time_to_target_seconds)}"
     state = last.state.value.replace("_", " ") if last.state else "ended without a word"
-    left = standing.max_attempts - len(standing.attempts)
+    left = standing.attempts_left
     after = {
         Phase.DONE: "",
         Phase.OWED: f"; still owed, {left} of {standing.max_attempts} attempts left",

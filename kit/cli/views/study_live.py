@@ -79,7 +79,7 @@ def _cell(progress: StudyProgress, slot: Any) -> Text:
         used = wording.share(progress.submission_seconds, progress.budget_seconds)
         return Text(f"▸ {used}", style="bold cyan")
     text = cell(progress.board[slot])
-    style = {"∞": "yellow", "≥": "blue", "·": "dim"}.get(text[0], "green")
+    style = {"∞": "yellow", "≥": "blue", "–": "blue", "·": "dim"}.get(text[0], "green")
     return Text(text, style="red" if progress.board[slot].is_forfeited else style)
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from kit.study.owed import Board, Standing
     from kit.study.scheduling import Run
 
-OWED, GIVEN_UP = "·", "∞ cut"
+OWED, GIVEN_UP, NEEDLESS = "·", "∞ cut", "–"
 _MISSES = {
     TrialState.OUT_OF_TIME: "∞",
     TrialState.COMPLETED_WITHOUT_TARGET: "∞ end",
@@ -27,7 +27,7 @@ _MISSES = {
 }
 LEGEND = (
     "∞ target missed; end: ended by itself, fail: failed, rule: broke a rule, cut: interrupted too"
-    " often; ≥ stopped early; · owed"
+    " often; ≥ stopped early, – not needed: neither could change a score; · owed"
 )
 
 
@@ -79,8 +79,12 @@ class StudyProgress:
 
     @property
     def budget_seconds(self) -> float:
-        """Return the budget of the trial that runs now."""
-        return 0.0 if self.run is None else self.budget_of(self.run.slot)
+        """Return the submission time that the trial that runs now has at most."""
+        if self.run is None:
+            return 0.0
+        stop = self.run.stop_after_seconds
+        budget = self.budget_of(self.run.slot)
+        return budget if stop is None else min(budget, stop)
 
     @property
     def remaining_seconds(self) -> float:
@@ -107,7 +111,8 @@ def cell(standing: Standing) -> str:
     if decided.state is TrialState.TARGET_REACHED and result is not None:
         return short_time(result.time_to_target_seconds or 0.0)
     if decided.state is TrialState.STOPPED_EARLY and result is not None:
-        return f"≥{short_time(result.submission_seconds)}"
+        seconds = standing.stopped_seconds
+        return f"≥{short_time(seconds)}" if seconds > 0 else NEEDLESS
     return _MISSES.get(decided.state or TrialState.FAILED, "∞")
 
 

@@ -14,6 +14,7 @@ from kit.cli.tables import Table, print_tables
 from kit.cli.views import wording
 from kit.cli.views.layout import kit_command, shown_path
 from kit.cli.views.study_progress import LEGEND, cell, short_time
+from kit.records.record import TrialState
 from kit.study.medians import part_times
 from kit.study.owed import Phase
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from kit.study.owed import Board, Standing
 
 FORMAT = "stopwatch/study/1"
+STOPPED = TrialState.STOPPED_EARLY
 
 
 def print_summary(
@@ -42,7 +44,7 @@ def print_summary(
     click.echo("\n" + click.style(headline, fg="green" if good else "yellow", bold=True) + "\n")
     print_tables([_table(assignment, board)])
     click.echo(f"\n{LEGEND}")
-    for line in (*_attempts(board), *_unofficial(board), *assignment.remarks):
+    for line in (*_stopped(board), *_attempts(board), *_unofficial(board), *assignment.remarks):
         click.echo(f"\n{line}")
     click.echo()
     for what, command in _commands(evidence, board, again):
@@ -84,6 +86,8 @@ def _trial(standing: Standing) -> dict[str, Any]:
         "time_to_target_seconds": decided.result.time_to_target_seconds
         if decided and decided.result
         else None,
+        "stopped_after_seconds": standing.stopped_seconds if standing.ruling.stopped else None,
+        "stop_rule": decided.result.stop_rule or None if decided and decided.result else None,
         "attempts": [
             {
                 "number": attempt.number,
@@ -113,8 +117,8 @@ def _headline(board: Board, interrupted_by: str | None) -> tuple[str, bool]:
     if interrupted_by:
         text = f"Interrupted by {interrupted_by}: {count - owed} of {count} trials are finished."
         return text, False
-    if owed:  # a scheduler saw that they could change nothing
-        return f"Done: {count - owed} of {count} trials were needed.", wrong == 0
+    if owed:
+        return f"Ended: {owed} of {count} trials are still owed.", False
     text = f"Study complete: {wording.count(count, 'trial')}"
     return (f"{text}, {wrong} of them forfeited." if wrong else f"{text}."), wrong == 0
 
@@ -143,6 +147,20 @@ def shown(outcome: Outcome) -> str:
     return f"≥{short_time(outcome.lowest)}" if outcome.lowest > 0 else "—"
 
 
+def _stopped(board: Board) -> list[str]:
+    """Return a line on the trials that were stopped early, and why."""
+    stopped = [s for s in board.standings if s.decided and s.decided.state is STOPPED]
+    if not stopped:
+        return []
+    rules = Counter(s.decided.result.stop_rule for s in stopped if s.decided and s.decided.result)
+    listed = "; ".join(f"{rule} ({number})" for rule, number in rules.most_common())
+    unstarted = sum(standing.stopped_seconds == 0 for standing in stopped)
+    return [
+        f"{wording.count(len(stopped), 'trial')} could change no score and ended early, "
+        f"{unstarted} of them before the start: {listed}. --complete runs them in full."
+    ]
+
+
 def _attempts(board: Board) -> list[str]:
     """Return a line for each trial that was attempted more than once, or given up."""
     lines = []
@@ -151,7 +169,7 @@ def _attempts(board: Board) -> list[str]:
         if len(states) < 2 and standing.phase is not Phase.GIVEN_UP and "interrupted" not in states:
             continue
         slot = standing.slot
-        left = standing.max_attempts - len(states)
+        left = standing.attempts_left
         after = {
             Phase.DONE: "",
             Phase.OWED: f"; {left} of {standing.max_attempts} attempts left",

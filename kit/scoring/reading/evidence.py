@@ -7,6 +7,7 @@
 | a record that the ledger lists and that is gone | the trial is missing (infinity); named |
 | an attempt without an end, or interrupted, and no repetition | missing; named |
 | a repetition after an attempt that had come to a result | the first result counts; named |
+| a trial that was stopped early and resumed | its result, but no time before the stop; named |
 | a repetition beyond the ruleset's `max_attempts` | does not count; named |
 | records of another ruleset | refused, or left out where `--ruleset` names one |
 | records of another version of the ruleset (sha256) | refused |
@@ -18,9 +19,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from kit.errors import UsageError, VerificationError
 from kit.records.against_ledger import find_ledger
+from kit.records.attempts import OPEN, rule_on
 from kit.records.chain import verify_chain
 from kit.records.findings import Finding, TreeReport, VerificationReport
 from kit.records.ledger import Attempt
@@ -30,7 +33,6 @@ from kit.records.signing import PublicKey
 from kit.records.tree import holds_evidence, verify_tree
 
 _SHOWN = 3  # problems in one message
-OPEN = (None, TrialState.INTERRUPTED)  # states after which an attempt may be repeated
 
 Place = tuple[str, str, str, int, int]  # ruleset, submission, workload label, study, trial
 
@@ -42,6 +44,14 @@ class Trying:
     identification: Identification
     state: TrialState | None  # None: the ledger has a start and no end
     report: VerificationReport | None  # None: there is no record of it
+
+
+class Deciding(NamedTuple):
+    """Which attempt at a trial counts, and what stands beside it."""
+
+    attempt: Trying | None  # None: the trial counts as missed
+    stopped_seconds: float  # submission time that went by without a result before a stop
+    remarks: list[str]
 
 
 @dataclass(frozen=True)
@@ -107,34 +117,39 @@ def attempts_by_place(evidence: Iterable[Evidence]) -> dict[Place, list[Trying]]
     return places
 
 
-def deciding_attempt(
-    attempts: Iterable[Trying], max_attempts: int
-) -> tuple[Trying | None, list[str]]:
-    """Return the attempt at one trial that counts, and what there is to say about the others.
-
-    It is the first that came to a result: only one that was interrupted, or never ended, may be
-    repeated, and only as often as the rules say.
-    """
+def deciding_attempt(attempts: Iterable[Trying], max_attempts: int) -> Deciding:
+    """Return the attempt at one trial that counts, by the rule of `kit.records.attempts`."""
     ordered = sorted(attempts, key=lambda attempt: attempt.identification.attempt)
-    allowed = [a for a in ordered if a.identification.attempt <= max_attempts]
-    decided = next((a for a in allowed if a.state not in OPEN), None)
-    remarks = []
-    for attempt in ordered:
-        which = attempt.identification
-        if attempt not in allowed:
-            remarks.append(f"{which}: more than {max_attempts} attempts; it does not count.")
-        elif decided and which.attempt > decided.identification.attempt:
-            remarks.append(f"{which}: repeated after a result; the first result counts.")
+    ruling = rule_on([(a.identification.attempt, a.state) for a in ordered], max_attempts)
+    decided = None if ruling.deciding is None else ordered[ruling.deciding]
+    stopped = [ordered[position] for position in ruling.stopped]
+    records = [attempt.report.record for attempt in stopped if attempt.report]
+    stopped_seconds = max((r.submission_seconds for r in records if r), default=0.0)
+    remarks = list(_beyond(ordered, decided, max_attempts))
     if decided is None:
-        state = allowed[-1].state if allowed else None
-        how = "was interrupted" if state else "has no end"
+        how = "was interrupted" if ordered[-1].state else "has no end"
         remarks.append(f"{ordered[-1].identification}: {how} and was not repeated; it counts as ∞.")
     elif decided.report is None:
         remarks.append(
             f"{decided.identification}: ended as {decided.state}, and its record is not here; it "
             "counts as ∞."
         )
-    return decided, remarks
+    return Deciding(decided, stopped_seconds, remarks)
+
+
+def _beyond(ordered: Sequence[Trying], decided: Trying | None, max_attempts: int) -> Iterator[str]:
+    """Yield what there is to say about attempts that do not count."""
+    stops = 0
+    for attempt in ordered:
+        which = attempt.identification
+        if decided and which.attempt > decided.identification.attempt:
+            if attempt.state not in OPEN:
+                yield f"{which}: repeated after a result; the first result counts."
+        elif which.attempt - stops > max_attempts:
+            yield f"{which}: more than {max_attempts} attempts; it does not count."
+        elif attempt.state is TrialState.STOPPED_EARLY and attempt is not decided:
+            yield f"{which}: stopped early, and resumed."
+        stops += attempt.state is TrialState.STOPPED_EARLY
 
 
 def _problems(report: TreeReport) -> Iterator[str]:

@@ -18,7 +18,7 @@ from kit.scoring.reading.batch import Batch, LeftOut
 from kit.scoring.reading.conditions import conditions_of, mixed_conditions
 from kit.scoring.reading.evidence import Evidence, attempts_by_place, deciding_attempt
 from kit.scoring.rules import ScoringRules, TuningMode
-from kit.scoring.trial import Slot, Stop, TrialResult, judge
+from kit.scoring.trial import Slot, Stop, TrialResult, judge, not_before
 
 _FORFEITED = (TrialState.FAILED, TrialState.RULE_VIOLATION, TrialState.INTERRUPTED)
 
@@ -118,12 +118,14 @@ def judge_records(
         key = left_out.key_of(place[2])
         if key is None:
             continue
-        decided, remarks = deciding_attempt(attempts, ruleset.max_attempts)
-        notices += remarks
-        if decided and decided.report and decided.report.record:
+        decided = deciding_attempt(attempts, ruleset.max_attempts)
+        notices += decided.remarks
+        report = decided.attempt.report if decided.attempt else None
+        if report and report.record:
             slot = Slot(place[1], *key, place[3], place[4])
-            trials.append(_judge(slot, decided.report, decided.report.record, rules))
-            used.append(decided.report)
+            trial = _judge(slot, report, report.record, rules)
+            trials.append(not_before(trial, decided.stopped_seconds))
+            used.append(report)
     notices += left_out.notices() + _unofficial(used)
     mixed, remarks_by_name = mixed_conditions(_conditions(used))
     names = tuple(sorted({place[1] for place in by_place}))

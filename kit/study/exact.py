@@ -1,0 +1,95 @@
+"""Score-exact scheduling of a study: what can change no score any more is stopped, or not started.
+
+The rules are those of `kit.scoring.scheduling`. Here the evidence of a study, and of rivals where
+their results are known, becomes the situation that they decide on. Every workload of the assignment
+is taken as if it were scored, so that a study of a workload for development is worth the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from kit.scoring.results import collect
+from kit.scoring.rules import ScoringRules, scoring_rules
+from kit.scoring.scheduling import decision as deciding
+from kit.scoring.scheduling.knowledge import Situation
+from kit.scoring.trial import INFINITY, MISSED, Outcome, Slot, TrialResult
+from kit.study.assignment import Assignment
+from kit.study.medians import outcome_of
+from kit.study.owed import Board, Phase
+from kit.study.rivals import NO_RIVALS, Rivals
+from kit.study.scheduling import Done, Run
+
+_OPEN = Outcome(0.0, INFINITY, ("not asked for",))
+
+
+@dataclass(frozen=True)
+class ScoreExact:
+    """Runs first what settles most, and stops every trial as soon as no score depends on it."""
+
+    assignment: Assignment
+    rivals: Rivals = NO_RIVALS
+
+    def next_decision(self, board: Board) -> Run | Done:
+        """Return the next trial that is owed, and from when on it may stop."""
+        rules = assigned_rules(self.assignment)
+        own = [*self._ended(board), *self._left_out(rules)]
+        results = collect(
+            [*own, *self.rivals.trials], rules, submissions=[self.assignment.submission.name]
+        )
+        decision = deciding.next_decision(
+            Situation(results, scheduled=(self.assignment.submission.name,))
+        )
+        if isinstance(decision, deciding.Done):
+            return Done()
+        return Run(
+            decision.slot,
+            decision.stop_after_seconds,
+            decision.rule.value if decision.rule else "",
+            self._digests(board, decision.evidence),
+        )
+
+    def _ended(self, board: Board) -> Iterator[TrialResult]:
+        for standing in board.standings:
+            if standing.phase is not Phase.OWED:
+                state = standing.decided.state if standing.decided else None
+                yield TrialResult(standing.slot, outcome_of(standing), str(state))
+
+    def _left_out(self, rules: ScoringRules) -> Iterator[TrialResult]:
+        """Yield trials of the ruleset that this command does not run.
+
+        Those of other studies may be run later, with any time; those beyond the last declared point
+        never can, and count as missed.
+        """
+        asked = set(self.assignment.slots())
+        for part in self.assignment.parts:
+            for study in range(1, rules.studies + 1):
+                for trial in range(1, rules.trials + 1):
+                    name = self.assignment.submission.name
+                    slot = Slot(name, part.base, part.variant, study, trial)
+                    if slot not in asked:
+                        missing = trial > self.assignment.trials
+                        outcome, state = (MISSED, "missing") if missing else (_OPEN, "open")
+                        yield TrialResult(slot, outcome, state)
+
+    def _digests(self, board: Board, evidence: tuple[Slot, ...]) -> tuple[str, ...]:
+        """Return the attestations behind some results; a trial that was given up has none."""
+        own = {
+            standing.slot: standing.decided.result.attestation_sha256
+            for standing in board.standings
+            if standing.decided and standing.decided.result
+        }
+        known = {**self.rivals.attestations, **own}
+        return tuple(dict.fromkeys(known[slot] for slot in evidence if slot in known))
+
+
+def assigned_rules(assignment: Assignment) -> ScoringRules:
+    """Return the rules of a score over exactly the workloads and variants of an assignment."""
+    rules = scoring_rules(assignment.ruleset, tuning=assignment.mode, held_out={})
+    return replace(
+        rules,
+        bases=tuple(part.base for part in assignment.parts if part.variant is None),
+        held_out={part.base: part.variant for part in assignment.parts if part.variant},
+        left_out=(),
+    )

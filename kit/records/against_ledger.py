@@ -46,6 +46,31 @@ def check_entries(record: TrialRecord, attestation: Attestation, chain: Chain) -
     return [Finding("ledger entries", "ok", LEDGER, text)]
 
 
+def check_stop_evidence(record: TrialRecord, chain: Chain) -> list[Finding]:
+    """Check that the results which justified an early stop were there before the trial started."""
+    rests_on = {digest for reason in record.stop_reasons for digest in reason.evidence}
+    if not rests_on:
+        return []
+    which = Identification.of(record)
+    start = next((a.start.index for a in chain.attempts() if a.identification == which), 0)
+    ends = {a.end.end.envelope_sha256: a for a in chain.attempts() if a.end and a.end.index < start}
+    later = {a.end.end.envelope_sha256 for a in chain.attempts() if a.end} - ends.keys()
+    findings = [
+        Finding("stop evidence", "problem", TRIAL, f"The early stop rests on the result {digest}, "
+                "which the ledger enters only after this trial had started.")
+        for digest in sorted(rests_on & later)
+    ]  # fmt: skip
+    elsewhere = len(rests_on - ends.keys() - later)
+    if elsewhere:
+        text = (
+            f"The early stop rests on {elsewhere} results that this ledger does not list. Scoring "
+            "does not rely on them: it refuses a score that a longer run could change."
+        )
+        findings.append(Finding("stop evidence", "note", TRIAL, text))
+    text = "The results that the early stop rests on were entered before the trial started."
+    return findings or [Finding("stop evidence", "ok", TRIAL, text)]
+
+
 def _problems(record: TrialRecord, attestation: Attestation, chain: Chain) -> Iterator[str]:
     which = Identification.of(record)
     attempts = [a for a in chain.attempts() if a.identification.slot == which.slot]

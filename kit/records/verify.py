@@ -10,7 +10,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from kit.errors import KitError, UsageError, VerificationError
-from kit.records.against_ledger import check_chain, check_entries, find_ledger
+from kit.records.against_ledger import (
+    check_chain,
+    check_entries,
+    check_stop_evidence,
+    find_ledger,
+)
 from kit.records.against_rules import check_rules, check_source
 from kit.records.archive import unpack
 from kit.records.attestation import Attestation, open_envelope, verdict_code
@@ -238,3 +243,4 @@ def _check_ledger(
     state.findings.append(check_chain(chain))
     if record is not None and attestation is not None and not chain.problem:
         state.findings += check_entries(record, attestation, chain)
+        state.findings += check_stop_evidence(record, chain)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from kit.records.findings import TreeReport
 from kit.records.ledger_entry import Identification
-from kit.records.record import TrialState
+from kit.records.record import StopReason, TrialState
 from kit.records.recovery import enter_missing_end
 from kit.records.signing import create_key
 from kit.records.tree import holds_evidence, verify_tree
@@ -146,3 +146,33 @@ def test_end_is_entered_only_for_a_sound_record_of_this_key(results: Results) ->
     assert enter_missing_end(folder, results.ledger, results.key) is None
     assert results.ledger.attempts(which)[0].end is None
     assert which == Identification.of(trial.record)
+
+
+def test_results_that_an_early_stop_rests_on_must_have_been_there_before(results: Results) -> None:
+    first = results.run(make_trial(trial=1))
+    later = make_trial(trial=3)
+
+    def stopped(trial: int, digest: str) -> list[str]:
+        reason = StopReason(rule="slower than the study's best", evidence=[digest])
+        written = results.run(
+            make_trial(trial=trial, state=TrialState.STOPPED_EARLY, stop_reasons=[reason])
+        )
+        report = verify_record(written.folder)
+        return [f"{f.status}: {f.sentence}" for f in report.findings if f.check == "stop evidence"]
+
+    assert stopped(2, first.envelope_sha256) == [
+        "ok: The results that the early stop rests on were entered before the trial started."
+    ]
+    (unknown,) = stopped(4, "ab" * 32)
+    assert unknown.startswith("note: The early stop rests on 1 results that this ledger does not")
+    reason = StopReason(rule="slower than the study's best", evidence=["cd" * 32])
+    early = make_trial(trial=5, state=TrialState.STOPPED_EARLY, stop_reasons=[reason])
+    results.start(early.record)
+    after = results.run(later)
+    reason.evidence[:] = [after.envelope_sha256]
+    report = verify_record(results.write(early).folder)
+    (problem,) = [f for f in report.findings if f.check == "stop evidence"]
+    assert problem.status == "problem"
+    assert f"rests on the result {after.envelope_sha256}, which the ledger enters only" in (
+        problem.sentence
+    )

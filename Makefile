@@ -25,7 +25,7 @@ TARGET ?= cpu
 BASE_IMAGE ?=
 CHOICES = $(sort $(notdir $(patsubst %/workload.yaml,%,$(wildcard workloads/*/workload.yaml))))
 
-.PHONY: help setup run workload-given study plan score test test-docker test-all lint docs image lock clean FORCE
+.PHONY: help setup run workload-given study plan score calibrate test test-docker test-all lint docs image lock clean FORCE
 
 help: ## List the targets
 	@echo 'Stopwatch: an honest referee for training algorithms. Start with:'
@@ -48,7 +48,7 @@ run: workload-given $(STAMP) ## Run one trial: WORKLOAD=… [SUBMISSION=nadamw R
 		$(if $(filter-out local,$(ENGINE)),--engine '$(ENGINE)' --build) $(ARGS)
 
 workload-given:
-	@$(if $(WORKLOAD),:,$(error Which workload? Say: make run WORKLOAD=mnist. Choose one of: $(CHOICES)))
+	@$(if $(WORKLOAD),:,$(error Which workload? Say: make $(or $(firstword $(MAKECMDGOALS)),run) WORKLOAD=mnist. Choose one of: $(CHOICES)))
 
 STUDY_OF = --submission '$(SUBMISSION)' --ruleset '$(RULESET)' $(if $(WORKLOADS),--workloads '$(WORKLOADS)')
 
@@ -60,6 +60,10 @@ plan: $(STAMP) ## Show what `make study` with the same settings will run, and wh
 
 score: $(STAMP) ## Score results: [RESULTS=results/mini ARGS=]; logs of AlgoPerf: ARGS='--ruleset algoperf-0.5'
 	@$(VENV)/bin/kit score $(RESULTS) $(ARGS)
+
+calibrate: workload-given $(STAMP) ## Set targets and budgets: WORKLOAD=… [VARIANT= RULESET=mini ARGS='--trials 5 --seeds 5']
+	@$(VENV)/bin/kit calibrate --workload '$(WORKLOAD)' --ruleset '$(RULESET)' $(if $(VARIANT),--variant '$(VARIANT)') \
+		$(if $(filter-out local,$(ENGINE)),--engine '$(ENGINE)' --build) $(ARGS)
 
 test: $(STAMP) ## Run the ordinary tests (minutes); ARGS=… goes to pytest
 	@$(VENV)/bin/python -m pytest -q -m 'not slow and not docker and not gpu' $(ARGS)

@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 import json
-import os
 import shlex
-import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from kit.cli.study_setup import asked_for, assignment_options, evidence_for, this_machine
+from kit.cli.study_trials import definite_engine, trial_command, trial_options
 from kit.cli.trial import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK
 from kit.errors import UsageError
 
 if TYPE_CHECKING:
     from kit.study.evidence import Evidence
     from kit.study.owed import Board
-    from kit.study.scheduling import Run, Scheduler
-
-_RUN = "from kit.cli.main import main; main()"
+    from kit.study.scheduling import Scheduler
 
 
 @click.command(
@@ -29,20 +25,7 @@ _RUN = "from kit.cli.main import main; main()"
     short_help="Run all trials that a ruleset owes for a submission.",
 )
 @assignment_options
-@click.option(
-    "--engine", type=click.Choice(["local", "docker", "auto"]), default="local", show_default=True,
-    help="Where trials run, as for `kit run`; auto is decided once, before the first trial.",
-)  # fmt: skip
-@click.option(
-    "--device", type=click.Choice(["auto", "cpu", "gpu"]), default="auto", show_default=True,
-    help="With containers: the image and profile; auto takes what the ruleset evaluates on.",
-)  # fmt: skip
-@click.option("--build", is_flag=True, help="With containers: build the image first.")
-@click.option(
-    "--isolation", type=click.Choice(["auto", "bubblewrap", "process"]), default="auto",
-    show_default=True,
-    help="How trainers are shut in; auto takes the strongest that works here.",
-)  # fmt: skip
+@trial_options
 @click.option(
     "--known", multiple=True, metavar="FOLDER",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
@@ -76,11 +59,11 @@ def study(as_json: bool, known: tuple[Path, ...], complete: bool, **options: Any
     evidence = evidence_for(asked, complete=complete)
     scheduler = _scheduler(evidence, known, complete=complete)
     view = choose_study_view(stream_for_view(), as_json=as_json)
-    options["engine"] = _definite_engine(options["engine"], view.note)
+    options["engine"] = definite_engine(options["engine"], view.note)
     with Signals() as signals:
         try:
             board = run_study(
-                Study(evidence, _command(evidence, options), scheduler),
+                Study(evidence, trial_command(evidence, options), scheduler),
                 observer=view,
                 signals=signals,
             )
@@ -115,46 +98,6 @@ def _scheduler(evidence: Evidence, known: tuple[Path, ...], *, complete: bool) -
             machine=this_machine(),
         )
     return ScoreExact(evidence.assignment, rivals)
-
-
-def _definite_engine(engine: str, note: Callable[[str], None]) -> str:
-    """Return one engine for all trials, so that they have the same conditions."""
-    if engine != "auto":
-        return engine
-    from kit.engine import compose
-
-    problem = compose.problem()
-    if problem is None:
-        return "docker"
-    note(f"engine: local, because containers cannot be used: {problem}")
-    return "local"
-
-
-def _command(evidence: Evidence, options: dict[str, Any]) -> Callable[[Run], list[str]]:
-    """Return what starts a trial: this very program, so that a crash or a leak ends with it."""
-    ruleset = evidence.assignment.ruleset
-    shared = [
-        *("--submission", str(evidence.assignment.submission.folder)),
-        *("--ruleset", ruleset.name if ruleset.is_shipped else str(ruleset.path)),
-        *("--results", str(evidence.results)),
-        *("--engine", options["engine"], "--device", options["device"]),
-        *("--isolation", options["isolation"]),
-        *(["--build"] if options["build"] else []),
-        *("--json", "--tied-to", str(os.getpid())),
-    ]
-
-    def command(run: Run) -> list[str]:
-        slot = run.slot
-        words = [sys.executable, "-P", "-c", _RUN, "run", "--workload", slot.base, *shared]
-        words += ["--variant", slot.variant] if slot.variant else []
-        words += ["--study", str(slot.study), "--trial", str(slot.trial)]
-        if run.stop_after_seconds is not None:
-            words += ["--stop-after", repr(run.stop_after_seconds), "--stop-rule", run.rule]
-            for digest in run.evidence:
-                words += ["--stop-evidence", digest]
-        return words
-
-    return command
 
 
 def _explain(

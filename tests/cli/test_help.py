@@ -47,6 +47,7 @@ def loaded_modules(arguments):
         ["freeze", "--help"],
         ["study", "--help"],
         ["plan", "--help"],
+        ["calibrate", "--help"],
         ["data", "list"],
     ],
     ids=" ".join,

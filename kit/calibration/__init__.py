@@ -1,0 +1,1 @@
+"""Target setting: which setting is best, what it reaches with several seeds, what follows."""

@@ -54,6 +54,10 @@ _NO_VARIANTS = "none"
     help="Score only these base workloads, separated by commas; the result is marked as partial.",
 )  # fmt: skip
 @click.option(
+    "--studies", type=click.IntRange(min=1), metavar="N",
+    help="Score only the first N studies of each submission; the result is marked as partial.",
+)  # fmt: skip
+@click.option(
     "--resamples", type=click.IntRange(min=0), default=1000, show_default=True,
     help="Draw so many leaderboards for the intervals; 0 for none.",
 )  # fmt: skip
@@ -141,6 +145,7 @@ def _request(options: dict[str, Any]) -> Request:
         tuning=options["tuning"],
         held_out=held_out_choice(options["held_out"]),
         workloads=[name.strip() for name in workloads.split(",")] if workloads else None,
+        studies=options["studies"],
         as_present=options["compat"] is not None,
         unverified=options["unverified"],
         trusted=given + local_keys(paths.config_root()),

@@ -28,6 +28,7 @@ def as_dict(scored: Scored) -> dict[str, Any]:
         "tuning": loaded.tuning,
         "workloads": list(rules.bases),
         "workloads_left_out": list(rules.left_out),
+        "studies_left_out": rules.studies_left_out,
         "held_out": dict(rules.held_out),
         "r_max": rules.r_max,
         "studies": rules.studies,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from kit.errors import UnknownName, UsageError
@@ -57,6 +57,7 @@ class ScoringRules:
     trials: int
     r_max: float
     left_out: tuple[str, ...] = ()  # scored workloads that somebody chose to leave out
+    studies_left_out: int = 0  # of those that the ruleset has
 
     @property
     def gated(self) -> tuple[bool, ...]:
@@ -68,6 +69,20 @@ class ScoringRules:
         if base not in self.bases:
             return False
         return variant is None or self.held_out.get(base) == variant
+
+    def with_studies(self, studies: int) -> ScoringRules:
+        """Return the rules for the first studies only, counted as the results count them.
+
+        Raises:
+            UsageError: the ruleset has fewer.
+        """
+        if not 1 <= studies <= self.studies:
+            raise UsageError(
+                f"Ruleset {self.ruleset} has {self.studies} studies. Received: --studies {studies}."
+            )
+        return replace(
+            self, studies=studies, studies_left_out=self.studies_left_out + self.studies - studies
+        )
 
     def split(self, label: str) -> tuple[str, str | None] | None:
         """Return base and variant of a label such as "criteo1tb_layernorm"; None if unknown."""
@@ -89,14 +104,10 @@ class ScoringRules:
                 f"No workload of ruleset {self.ruleset} is left to score. Choose some of: "
                 f"{', '.join(self.bases)}."
             )
-        return ScoringRules(
-            ruleset=self.ruleset,
+        return replace(
+            self,
             bases=kept,
             held_out={base: name for base, name in self.held_out.items() if base in kept},
-            goals=self.goals,
-            studies=self.studies,
-            trials=self.trials,
-            r_max=self.r_max,
             left_out=tuple(base for base in self.bases if base not in kept),
         )
 

@@ -96,6 +96,21 @@ def test_json_holds_everything(log, ruleset, capsys):
     assert board["verified"] is None
 
 
+def test_the_first_studies_alone_are_a_marked_part(log, ruleset, capsys):
+    with log.open("a") as file:
+        file.write("first,2,mnist,2,50,5,0.95\n")
+    words = ("score", log, "--ruleset", ruleset, "--json")
+    assert kit(*words, "--studies", "1") == 0
+    output = capsys.readouterr()
+    board = json.loads(output.out)
+    assert board["studies_left_out"] == 1
+    assert board["standings"][0]["times"]["mnist"]["seconds"] == 10.0
+    assert [(entry["study"], entry["trials"]) for entry in board["missing"]] == [(1, [2])] * 2
+    assert "PARTIAL: the first 1 of 2 studies of ruleset" in output.err
+    assert kit(*words, "--studies", "3") == 2
+    assert "has 2 studies. Received: --studies 3." in capsys.readouterr().err
+
+
 def test_self_tuning_log_has_one_trial_a_study_and_a_longer_budget(tmp_path, capsys):
     """11,012 s is beyond the 7,703 s of external tuning on criteo1tb, and within 3 times that."""
     for study in range(5):

@@ -30,6 +30,7 @@ class Request:
     tuning: TuningMode | None = None  # None: as the records say; external for logs
     held_out: Mapping[str, str] | None = None  # None: the ruleset's published choice
     workloads: Sequence[str] | None = None  # None: all that the ruleset scores
+    studies: int | None = None  # the first so many; None: all that the ruleset has
     as_present: bool = False  # score the workloads, studies and trials that are there
     unverified: bool = False
     trusted: Sequence[PublicKey] = ()
@@ -103,8 +104,7 @@ def _load_records(request: Request) -> Loaded:
     tuning = _one_mode(request, modes)
     others = sorted(name for name, mode in modes.items() if mode != tuning)
     rules = scoring_rules(ruleset, tuning=tuning, held_out=request.held_out)
-    if request.workloads is not None:
-        rules = rules.restricted(request.workloads)
+    rules = _restricted(request, rules)
     judged = judge_records(evidence, rules, ruleset, without=others)
     notices = [f"Left out: {', '.join(others)}: not {tuning}."] if others else []
     results, more = _collect(request, rules, judged.batch)
@@ -128,8 +128,7 @@ def _load_logs(request: Request, form: Form) -> Loaded:
     ruleset = load_ruleset(request.ruleset)
     tuning: TuningMode = request.tuning or "external"
     rules = scoring_rules(ruleset, tuning=tuning, held_out=request.held_out)
-    if request.workloads is not None:
-        rules = rules.restricted(request.workloads)
+    rules = _restricted(request, rules)
     read = read_compact if form == "a compact table" else read_layout
     batch = join(read(path, rules) for path in request.paths)
     results, more = _collect(request, rules, batch)
@@ -141,6 +140,12 @@ def _load_logs(request: Request, form: Form) -> Loaded:
         verified=None,
         notices=(*batch.notices, *more, *_about_rules(ruleset, results.rules)),
     )
+
+
+def _restricted(request: Request, rules: ScoringRules) -> ScoringRules:
+    if request.workloads is not None:
+        rules = rules.restricted(request.workloads)
+    return rules if request.studies is None else rules.with_studies(request.studies)
 
 
 def _one_mode(request: Request, modes: Mapping[str, TuningMode]) -> TuningMode:
@@ -161,6 +166,8 @@ def _collect(request: Request, rules: ScoringRules, batch: Batch) -> tuple[Resul
     notices: list[str] = []
     if request.as_present:
         rules, notices = _with_room(rules, batch)
+    if request.studies is not None:
+        batch = _first_studies(batch, request.studies)
     results = collect(batch.trials, rules, submissions=batch.submissions)
     if not results.submissions:
         raise UsageError("No submission has anything that can be scored under these rules.")
@@ -180,6 +187,17 @@ def _collect(request: Request, rules: ScoringRules, batch: Batch) -> tuple[Resul
         f"Nobody has a trial of {', '.join(untried)}, which ruleset {rules.ruleset} scores: it "
         f"adds 0 to every score. To leave it out: --workloads {','.join(sorted(tried))}."
     ]
+
+
+def _first_studies(batch: Batch, studies: int) -> Batch:
+    """Return the trials of the first studies, counted from 0 where a submission has a study 0."""
+    from_zero = {trial.slot.submission for trial in batch.trials if trial.slot.study == 0}
+    kept = [
+        trial
+        for trial in batch.trials
+        if trial.slot.study < studies + (trial.slot.submission not in from_zero)
+    ]
+    return replace(batch, trials=tuple(kept))
 
 
 def _with_room(rules: ScoringRules, batch: Batch) -> tuple[ScoringRules, list[str]]:
@@ -210,6 +228,11 @@ def _about_rules(ruleset: Ruleset, rules: ScoringRules) -> list[str]:
         notices.append(
             f"PARTIAL: {len(rules.bases)} of {len(rules.bases) + len(rules.left_out)} workloads of "
             f"ruleset {ruleset.name}; without {', '.join(rules.left_out)}."
+        )
+    if rules.studies_left_out:
+        every = rules.studies + rules.studies_left_out
+        notices.append(
+            f"PARTIAL: the first {rules.studies} of {every} studies of ruleset {ruleset.name}."
         )
     if ruleset.held_out and not rules.held_out:
         notices.append(

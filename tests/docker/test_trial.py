@@ -112,6 +112,25 @@ def test_a_trial_is_run_signed_and_verified_outside(
     assert facts["gpus"] == []
 
 
+@pytest.mark.parametrize(("after", "steps"), [("3", True), ("0", False)])
+def test_an_early_stop_reaches_the_referee(
+    command: Any, variables: dict[str, str], tmp_path: Path, after: str, steps: bool
+) -> None:
+    reason = ["--stop-after", after, "--stop-rule", "slower than the study's best"]
+    done = subprocess.run(
+        command("patient", "--json", *reason, "--stop-evidence", "ab" * 32),
+        env=variables, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    (report,) = verify_tree(tmp_path / "results").records
+    assert report.ok
+    assert report.record is not None
+    assert report.record.state is TrialState.STOPPED_EARLY
+    assert report.record.stop_reasons[0].evidence == ["ab" * 32]
+    assert bool(report.evaluations) is steps
+    assert (report.record.submission_seconds > 0) is steps
+
+
 def test_ctrl_c_leaves_a_record_and_nothing_running(
     start: Any, engine: Any, tmp_path: Path
 ) -> None:

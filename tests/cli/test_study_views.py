@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -17,10 +18,10 @@ from kit.cli.views.study_choice import choose_study_view
 from kit.cli.views.study_lines import StudyJsonView, StudyPlainView
 from kit.cli.views.study_live import StudyLiveView, picture
 from kit.cli.views.study_progress import StudyProgress, cell, short_time
-from kit.cli.views.study_summary import as_dict, print_summary
+from kit.cli.views.study_summary import as_dict, print_summary, shown
 from kit.records.record import TrialState
 from kit.rules.ruleset import load_ruleset
-from kit.scoring.trial import Slot
+from kit.scoring.trial import Outcome, Slot
 from kit.study.assignment import Assignment, Part
 from kit.study.owed import Attempt, Board, Result, board_of
 from kit.study.scheduling import Run
@@ -252,3 +253,17 @@ def test_the_result_for_a_program_is_complete() -> None:
     given_up = content["trials"][2]
     assert (given_up["phase"], given_up["state"]) == ("given_up", None)
     assert [a["state"] for a in given_up["attempts"]] == [None, "interrupted"]
+
+
+@pytest.mark.parametrize(
+    ("outcome", "text"),
+    [
+        (Outcome(4.15, 4.15), "4.15s"),
+        (Outcome(4.15, 5.35), "4.15s–5.35s"),
+        (Outcome(4.15, math.inf), "≥4.15s"),
+        (Outcome(0.0, math.inf), "—"),
+        (Outcome(math.inf, math.inf), "∞"),
+    ],
+)
+def test_a_time_is_shown_as_far_as_it_is_known(outcome: Outcome, text: str) -> None:
+    assert shown(outcome) == text

@@ -141,9 +141,11 @@ def _table(assignment: Assignment, board: Board) -> Table:
 
 
 def shown(outcome: Outcome) -> str:
-    """Return a time, "∞", a lower bound, or a dash where nothing is known."""
+    """Return a time, "∞", both bounds of a time or the lower one, or a dash where none is known."""
     if outcome.is_exact:
         return short_time(outcome.lowest)
+    if math.isfinite(outcome.highest):
+        return f"{short_time(outcome.lowest)}–{short_time(outcome.highest)}"
     return f"≥{short_time(outcome.lowest)}" if outcome.lowest > 0 else "—"
 
 

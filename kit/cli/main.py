@@ -16,12 +16,17 @@ _COMMANDS = {  # name -> (module:object, one-line help)
     "run": ("kit.cli.run:run", "Run one trial under the rules, sign and explain the result."),
     "study": ("kit.cli.study:study", "Run all trials that a ruleset owes for a submission."),
     "plan": ("kit.cli.plan:plan", "Show what a study will run, and what it takes."),
+    "compare": ("kit.cli.compare:compare", "Race two submissions in pairs with the same seeds."),
     "list": ("kit.cli.list:list_", "List workloads, submissions or rulesets."),
     "show": ("kit.cli.show:show", "Show one workload, submission or ruleset in full."),
     "data": ("kit.cli.data:data", "Prepare, list and verify data sets."),
     "keys": ("kit.cli.keys:keys", "Create and show signing keys."),
     "verify": ("kit.cli.verify:verify", "Check the evidence of a record or of a whole folder."),
     "score": ("kit.cli.score:score", "Score results: leaderboard, intervals, times to target."),
+    "reproduce": (
+        "kit.cli.reproduce:reproduce",
+        "Rerun a record and compare the curves.",
+    ),
     "replay-schedule": (
         "kit.cli.replay_schedule:replay_schedule",
         "Replay the schedule over a log: hours saved, scores compared.",

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import shlex
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,13 +12,11 @@ import click
 
 from kit.cli.study_setup import Asked, asked_for, assignment_options, evidence_for
 from kit.cli.trial import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK
+from kit.cli.trial_command import trial_command
 
 if TYPE_CHECKING:
     from kit.study.evidence import Evidence
     from kit.study.owed import Board
-    from kit.study.scheduling import Run
-
-_RUN = "from kit.cli.main import main; main()"
 
 
 @click.command(
@@ -67,7 +63,7 @@ def study(as_json: bool, **options: Any) -> int:
     with Signals() as signals:
         try:
             board = run_study(
-                Study(evidence, _command(evidence, options), InOrder()),
+                Study(evidence, trial_command(evidence, _settings(options)), InOrder()),
                 observer=view,
                 signals=signals,
             )
@@ -90,31 +86,13 @@ def _definite_engine(engine: str, note: Callable[[str], None]) -> str:
     return "local"
 
 
-def _command(evidence: Evidence, options: dict[str, Any]) -> Callable[[Run], list[str]]:
-    """Return what starts a trial: this very program, so that a crash or a leak ends with it."""
-    ruleset = evidence.assignment.ruleset
-    shared = [
-        *("--submission", str(evidence.assignment.submission.folder)),
-        *("--ruleset", ruleset.name if ruleset.is_shipped else str(ruleset.path)),
-        *("--results", str(evidence.results)),
+def _settings(options: dict[str, Any]) -> list[str]:
+    """Return the options of `kit run` that are the same for all trials."""
+    return [
         *("--engine", options["engine"], "--device", options["device"]),
         *("--isolation", options["isolation"]),
         *(["--build"] if options["build"] else []),
-        *("--json", "--tied-to", str(os.getpid())),
     ]
-
-    def command(run: Run) -> list[str]:
-        slot = run.slot
-        words = [sys.executable, "-P", "-c", _RUN, "run", "--workload", slot.base, *shared]
-        words += ["--variant", slot.variant] if slot.variant else []
-        words += ["--study", str(slot.study), "--trial", str(slot.trial)]
-        if run.stop_after_seconds is not None:
-            words += ["--stop-after", repr(run.stop_after_seconds), "--stop-rule", run.rule]
-            for digest in run.evidence:
-                words += ["--stop-evidence", digest]
-        return words
-
-    return command
 
 
 def _explain(

@@ -47,6 +47,8 @@ def loaded_modules(arguments):
         ["freeze", "--help"],
         ["study", "--help"],
         ["plan", "--help"],
+        ["compare", "--help"],
+        ["reproduce", "--help"],
         ["data", "list"],
     ],
     ids=" ".join,

@@ -13,6 +13,13 @@ from kit.rules.ruleset import Ruleset, load_ruleset
 from kit.scoring.reading.batch import Batch, join
 from kit.scoring.reading.compact import COLUMNS, is_compact, read_compact
 from kit.scoring.reading.evidence import check_disjoint, is_evidence, read_evidence
+from kit.scoring.reading.held_out import (
+    Chosen,
+    HeldOutChoice,
+    about_no_choice,
+    check_frozen,
+    held_out_choice,
+)
 from kit.scoring.reading.layout import is_layout, read_layout
 from kit.scoring.reading.records import judge_records, ruleset_of, tuning_of
 from kit.scoring.results import Results, collect
@@ -28,7 +35,8 @@ class Request:
     paths: Sequence[Path]
     ruleset: str | None = None
     tuning: TuningMode | None = None  # None: as the records say; external for logs
-    held_out: Mapping[str, str] | None = None  # None: the ruleset's published choice
+    held_out: Chosen | None = None  # None: the ruleset's published choice
+    commit_sha256: str | None = None  # of the draw that `held_out` must be
     workloads: Sequence[str] | None = None  # None: all that the ruleset scores
     as_present: bool = False  # score the workloads, studies and trials that are there
     unverified: bool = False
@@ -46,6 +54,7 @@ class Loaded:
     form: Form
     verified: bool | None  # None: logs carry no signatures
     notices: tuple[str, ...]
+    held_out: HeldOutChoice
     remarks: Mapping[str, Sequence[str]] = field(default_factory=dict)  # by submission
 
 
@@ -102,9 +111,18 @@ def _load_records(request: Request) -> Loaded:
     modes = tuning_of(evidence, ruleset, assumed=request.tuning)
     tuning = _one_mode(request, modes)
     others = sorted(name for name, mode in modes.items() if mode != tuning)
-    rules = scoring_rules(ruleset, tuning=tuning, held_out=request.held_out)
-    if request.workloads is not None:
-        rules = rules.restricted(request.workloads)
+    choice = held_out_choice(
+        ruleset,
+        request.held_out,
+        commit_sha256=request.commit_sha256,
+        trusted=request.trusted if request.must_trust else None,
+    )
+    rules = _rules(request, ruleset, tuning, choice)
+    not_frozen = []
+    if choice.revealed is not None:
+        not_frozen = check_frozen(
+            choice.revealed, evidence, rules, without=others, unverified=request.unverified
+        )
     judged = judge_records(evidence, rules, ruleset, without=others)
     notices = [f"Left out: {', '.join(others)}: not {tuning}."] if others else []
     results, more = _collect(request, rules, judged.batch)
@@ -114,7 +132,15 @@ def _load_records(request: Request) -> Loaded:
         tuning=tuning,
         form="records",
         verified=not request.unverified,
-        notices=(*notices, *judged.batch.notices, *more, *_about_rules(ruleset, results.rules)),
+        notices=(
+            *notices,
+            *not_frozen,
+            *judged.batch.notices,
+            *more,
+            *_about_rules(ruleset, results.rules),
+            *about_no_choice(ruleset, choice),
+        ),
+        held_out=choice,
         remarks=judged.remarks,
     )
 
@@ -127,9 +153,14 @@ def _load_logs(request: Request, form: Form) -> Loaded:
         )
     ruleset = load_ruleset(request.ruleset)
     tuning: TuningMode = request.tuning or "external"
-    rules = scoring_rules(ruleset, tuning=tuning, held_out=request.held_out)
-    if request.workloads is not None:
-        rules = rules.restricted(request.workloads)
+    if isinstance(request.held_out, Path):
+        raise UsageError(
+            "Logs do not say which version of a submission ran, so nothing can be compared with "
+            "what was frozen. Give the choice itself: --held-out base=variant. Received: "
+            f"--held-out={request.held_out}."
+        )
+    choice = held_out_choice(ruleset, request.held_out, commit_sha256=request.commit_sha256)
+    rules = _rules(request, ruleset, tuning, choice)
     read = read_compact if form == "a compact table" else read_layout
     batch = join(read(path, rules) for path in request.paths)
     results, more = _collect(request, rules, batch)
@@ -139,8 +170,21 @@ def _load_logs(request: Request, form: Form) -> Loaded:
         tuning=tuning,
         form=form,
         verified=None,
-        notices=(*batch.notices, *more, *_about_rules(ruleset, results.rules)),
+        notices=(
+            *batch.notices,
+            *more,
+            *_about_rules(ruleset, results.rules),
+            *about_no_choice(ruleset, choice),
+        ),
+        held_out=choice,
     )
+
+
+def _rules(
+    request: Request, ruleset: Ruleset, tuning: TuningMode, choice: HeldOutChoice
+) -> ScoringRules:
+    rules = scoring_rules(ruleset, tuning=tuning, held_out=choice.variants)
+    return rules if request.workloads is None else rules.restricted(request.workloads)
 
 
 def _one_mode(request: Request, modes: Mapping[str, TuningMode]) -> TuningMode:
@@ -205,15 +249,9 @@ def _numbers(used: set[int]) -> int:
 
 
 def _about_rules(ruleset: Ruleset, rules: ScoringRules) -> list[str]:
-    notices = []
-    if rules.left_out:
-        notices.append(
-            f"PARTIAL: {len(rules.bases)} of {len(rules.bases) + len(rules.left_out)} workloads of "
-            f"ruleset {ruleset.name}; without {', '.join(rules.left_out)}."
-        )
-    if ruleset.held_out and not rules.held_out:
-        notices.append(
-            f"No held-out variants: ruleset {ruleset.name} has a policy for them, and no choice "
-            "was given (--held-out base=variant), so nothing is gated by variants."
-        )
-    return notices
+    if not rules.left_out:
+        return []
+    return [
+        f"PARTIAL: {len(rules.bases)} of {len(rules.bases) + len(rules.left_out)} workloads of "
+        f"ruleset {ruleset.name}; without {', '.join(rules.left_out)}."
+    ]

@@ -19,13 +19,16 @@ TRIAL ?= 1
 SEED ?=
 VARIANT ?=
 WORKLOADS ?=
+A ?=
+B ?=
+SEEDS ?=
 ARGS ?=
 RESULTS ?= results/$(RULESET)
 TARGET ?= cpu
 BASE_IMAGE ?=
 CHOICES = $(sort $(notdir $(patsubst %/workload.yaml,%,$(wildcard workloads/*/workload.yaml))))
 
-.PHONY: help setup run workload-given study plan score calibrate leaderboard test test-docker test-all lint docs image lock clean FORCE
+.PHONY: help setup run workload-given study plan compare compared-given score calibrate leaderboard test test-docker test-all lint docs image lock clean FORCE
 
 help: ## List the targets
 	@echo 'Stopwatch: an honest referee for training algorithms. Start with:'
@@ -57,6 +60,13 @@ study: $(STAMP) ## Run all trials owed, resumed where they stand: SUBMISSION=…
 
 plan: $(STAMP) ## Show what `make study` with the same settings will run, and what it takes
 	@$(VENV)/bin/kit plan $(STUDY_OF) $(ARGS)
+
+compare: compared-given $(STAMP) ## Race two submissions in pairs with the same seeds: A=… B=… [RULESET=mini WORKLOADS= SEEDS=6 ARGS=]
+	@$(VENV)/bin/kit compare '$(A)' '$(B)' --ruleset '$(RULESET)' $(if $(WORKLOADS),--workloads '$(WORKLOADS)') \
+		$(if $(SEEDS),--seeds '$(SEEDS)') $(ARGS)
+
+compared-given:
+	@$(if $(and $(A),$(B)),:,$(error Which submissions? Say: make compare A=my_lion B=nadamw WORKLOADS=mnist))
 
 score: $(STAMP) ## Score results: [RESULTS=results/mini ARGS=]; logs of AlgoPerf: ARGS='--ruleset algoperf-0.5'
 	@$(VENV)/bin/kit score $(RESULTS) $(ARGS)

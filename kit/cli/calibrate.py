@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kit import paths, registry
-from kit.cli.study_trials import definite_engine, trial_command, trial_options
+from kit.cli.study_trials import definite_engine, settings_of, trial_options
 from kit.cli.trial import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK
+from kit.cli.trial_command import trial_command
 from kit.errors import UsageError
 
 if TYPE_CHECKING:
@@ -158,7 +159,7 @@ def _trials(
     def run(evidence: Evidence) -> Board:
         view = choose_calibration_view(stream_for_view(), steps=steps.total, as_json=as_json)
         own = {**options, "engine": definite_engine(options["engine"], view.note)}
-        command = trial_command(evidence, own, ["--evaluate-at-steps", where])
+        command = trial_command(evidence, [*settings_of(own), "--evaluate-at-steps", where])
         try:
             return run_study(Study(evidence, command, InOrder()), observer=view, signals=signals)
         finally:

@@ -16,6 +16,7 @@ _COMMANDS = {  # name -> (module:object, one-line help)
     "run": ("kit.cli.run:run", "Run one trial under the rules, sign and explain the result."),
     "study": ("kit.cli.study:study", "Run all trials that a ruleset owes for a submission."),
     "plan": ("kit.cli.plan:plan", "Show what a study will run, and what it takes."),
+    "compare": ("kit.cli.compare:compare", "Race two submissions in pairs with the same seeds."),
     "list": ("kit.cli.list:list_", "List workloads, submissions or rulesets."),
     "show": ("kit.cli.show:show", "Show one workload, submission or ruleset in full."),
     "data": ("kit.cli.data:data", "Prepare, list and verify data sets."),
@@ -25,6 +26,10 @@ _COMMANDS = {  # name -> (module:object, one-line help)
     "calibrate": (
         "kit.cli.calibrate:calibrate",
         "Set targets and budgets by the published procedure.",
+    ),
+    "reproduce": (
+        "kit.cli.reproduce:reproduce",
+        "Rerun a record and compare the curves.",
     ),
     "replay-schedule": (
         "kit.cli.replay_schedule:replay_schedule",

@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     help="Replay submissions that are tuned this way; external for logs if not given.",
 )  # fmt: skip
 @click.option(
-    "--held-out", "held_out", multiple=True, metavar="BASE=VARIANT",
-    help="Gate a base workload by this variant, as for `kit score`.",
+    "--held-out", "held_out", multiple=True, metavar="FOLDER|BASE=VARIANT",
+    help="Gate by the variants of a draw, or by this one, as for `kit score`.",
 )  # fmt: skip
 @click.option(
     "--submission", "submissions", multiple=True, metavar="NAME",
@@ -105,7 +105,7 @@ def _field(options: dict[str, Any]) -> Field:
 def _load(path: Path, options: dict[str, Any]) -> Loaded:
     """Read results, and pass on what must be known about them."""
     from kit import paths
-    from kit.cli.score import held_out_choice
+    from kit.cli.score import given_held_out
     from kit.cli.tables import plain
     from kit.records.signing import local_keys
     from kit.scoring.reading.load import Request, load
@@ -115,7 +115,7 @@ def _load(path: Path, options: dict[str, Any]) -> Loaded:
             paths=[path],
             ruleset=options["ruleset"],
             tuning=options["tuning"],
-            held_out=held_out_choice(options["held_out"]),
+            held_out=given_held_out(options["held_out"]),
             trusted=local_keys(paths.config_root()),
         )
     )

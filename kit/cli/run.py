@@ -130,6 +130,10 @@ def _workload(ctx: click.Context, parameter: click.Parameter, value: str | None)
     help="The sha256 of an attestation that justifies the stop; may be repeated.",
 )  # fmt: skip
 @click.option(
+    "--comparison", hidden=True, metavar="NAME",
+    help="Take the seeds that both sides of this comparison share; --study is the pair's number.",
+)  # fmt: skip
+@click.option(
     "--tied-to", type=int, hidden=True, metavar="PID",
     help="End with this process, which must be the one that started this command.",
 )  # fmt: skip

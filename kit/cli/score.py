@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,16 @@ if TYPE_CHECKING:
 
 _DEFAULT_SEED = 20_240_801  # equals kit.scoring.bootstrap.SEED, which help does not import
 _NO_VARIANTS = "none"
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+def _sha256(ctx: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    if value is not None and not _SHA256.fullmatch(value):
+        raise UsageError(
+            "--commit takes the sha256 of a commit.json, 64 lower-case hexadecimal digits. "
+            f"Received: {value[:80]!a}."
+        )
+    return value
 
 
 @click.command(
@@ -45,9 +56,14 @@ _NO_VARIANTS = "none"
     help="Give speedups over this submission; without it, over the ruleset's reference.",
 )  # fmt: skip
 @click.option(
-    "--held-out", "held_out", multiple=True, metavar="BASE=VARIANT",
-    help="Gate a base workload by this variant; may be repeated; `none` for no gates. Without it,"
-    " the ruleset's published choice.",
+    "--held-out", "held_out", multiple=True, metavar="FOLDER|BASE=VARIANT",
+    help="Gate by the variants that a draw revealed, given its public folder; submissions must be"
+    " frozen there as they are. Or gate a base workload by this variant, taken at its word; may be"
+    " repeated; `none` for no gates. Without it, the ruleset's published choice.",
+)  # fmt: skip
+@click.option(
+    "--commit", metavar="SHA256", callback=_sha256,
+    help="The draw must be the one whose commit.json has this sha256.",
 )  # fmt: skip
 @click.option(
     "--workloads", metavar="LIST",
@@ -143,7 +159,8 @@ def _request(options: dict[str, Any]) -> Request:
         paths=options["results"],
         ruleset=options["ruleset"],
         tuning=options["tuning"],
-        held_out=held_out_choice(options["held_out"]),
+        held_out=given_held_out(options["held_out"]),
+        commit_sha256=options["commit"],
         workloads=[name.strip() for name in workloads.split(",")] if workloads else None,
         studies=options["studies"],
         as_present=options["compat"] is not None,
@@ -153,22 +170,36 @@ def _request(options: dict[str, Any]) -> Request:
     )
 
 
-def held_out_choice(words: tuple[str, ...]) -> dict[str, str] | None:
-    """Return the variants by base workload; None when nothing was said."""
+def given_held_out(words: tuple[str, ...]) -> dict[str, str] | Path | None:
+    """Return variants by base workload, or the folder of a draw; None when nothing was said."""
     if not words:
         return None
     if words == (_NO_VARIANTS,):
         return {}
+    if len(words) == 1 and ("=" not in words[0] or Path(words[0]).exists()):
+        return _public_folder(words[0])
     chosen: dict[str, str] = {}
     for word in words:
         base, _, variant = word.partition("=")
         if not base or not variant or base in chosen:
-            raise UsageError(
-                "--held-out takes base=variant, once for each base workload, or `none` alone, such "
-                f"as criteo1tb=layernorm. Received: {' '.join(words)!r}."
-            )
+            raise _wrong_held_out(" ".join(words))
         chosen[base] = variant
     return chosen
+
+
+def _public_folder(word: str) -> Path:
+    path = Path(word)
+    if not path.exists():
+        raise _wrong_held_out(word)
+    return path
+
+
+def _wrong_held_out(received: str) -> UsageError:
+    return UsageError(
+        "--held-out takes base=variant, once for each base workload, such as criteo1tb=layernorm; "
+        "or one folder that exists, the public one of a draw; or `none`. Received: "
+        f"{received!r}."
+    )
 
 
 def _reference(given: str | None, loaded: Loaded) -> str | None:

@@ -9,6 +9,7 @@ from dataclasses import asdict
 from typing import Any
 
 from kit.cli.score_page import Scored, notices
+from kit.records.held_out import Revealed
 from kit.scoring.bootstrap import Bounds, Intervals
 from kit.scoring.explanation import slower_choices
 from kit.scoring.leaderboard import Standing, WorkloadTime
@@ -30,6 +31,8 @@ def as_dict(scored: Scored) -> dict[str, Any]:
         "workloads_left_out": list(rules.left_out),
         "studies_left_out": rules.studies_left_out,
         "held_out": dict(rules.held_out),
+        "held_out_source": loaded.held_out.source,
+        "held_out_draw": _draw(loaded.held_out.revealed),
         "r_max": rules.r_max,
         "studies": rules.studies,
         "trials": rules.trials,
@@ -127,6 +130,18 @@ def _time(entry: WorkloadTime) -> dict[str, Any]:
         "variant_at_least_seconds": entry.variant_at_least_seconds,
         "outcome": entry.fate.name.lower(),
         "ratio": _number(entry.ratio),
+    }
+
+
+def _draw(revealed: Revealed | None) -> dict[str, Any] | None:
+    if revealed is None:
+        return None
+    return {
+        "commit_sha256": revealed.commit_sha256,
+        "freeze_sha256": revealed.freeze_sha256,
+        "reveal_sha256": revealed.reveal_sha256,
+        "public_value": revealed.public_value,
+        "public_key": revealed.key.hex,
     }
 
 

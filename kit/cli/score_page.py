@@ -12,6 +12,7 @@ from kit.cli.tables import Table, plain, print_tables
 from kit.scoring.explanation import Difference
 from kit.scoring.gates import Fate
 from kit.scoring.leaderboard import Leaderboard, Standing, WorkloadTime
+from kit.scoring.reading.held_out import provenance
 from kit.scoring.reading.load import Loaded
 from kit.scoring.results import MissingTrials
 from kit.scoring.rules import WRITTEN_RULES
@@ -87,6 +88,9 @@ def page_of(scored: Scored) -> Page:
     if rules.held_out:
         tables.append(_times(scored, held_out=True))
     sections = [("Marks", tuple(_marks(scored)))]
+    drawn = provenance(scored.loaded.held_out) if scored.loaded.form == "records" else None
+    if drawn:
+        sections.append(("Held-out variants", (drawn,)))
     if scored.differences:
         title = "Differs from the default (the written rules) because"
         sections.append((title, tuple(map(_difference, scored.differences))))

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kit.cli.study_setup import asked_for, assignment_options, evidence_for, this_machine
-from kit.cli.study_trials import definite_engine, trial_command, trial_options
+from kit.cli.study_trials import definite_engine, settings_of, trial_options
 from kit.cli.trial import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK
+from kit.cli.trial_command import trial_command
 from kit.errors import UsageError
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def study(as_json: bool, known: tuple[Path, ...], complete: bool, **options: Any
     with Signals() as signals:
         try:
             board = run_study(
-                Study(evidence, trial_command(evidence, options), scheduler),
+                Study(evidence, trial_command(evidence, settings_of(options)), scheduler),
                 observer=view,
                 signals=signals,
             )

@@ -108,9 +108,10 @@ def _assignment(asked: Asked) -> Assignment:
     )
 
 
-def _names(
+def workload_names(
     ctx: click.Context, parameter: click.Parameter, value: str | None
 ) -> tuple[str, ...] | None:
+    """Return the names in a list that is separated by commas."""
     if value is None:
         return None
     names = tuple(name.strip() for name in value.split(",") if name.strip())
@@ -151,7 +152,7 @@ _OPTIONS = (
         help="The rules: workloads, studies, trials, budgets; `kit list rulesets` shows them.",
     ),
     click.option(
-        "--workloads", metavar="LIST", callback=_names,
+        "--workloads", metavar="LIST", callback=workload_names,
         help="Only these workloads, separated by commas; without it, all that are scored.",
     ),
     click.option(

@@ -1,19 +1,11 @@
-"""What starts the trials of a study: options, and the command of one trial."""
+"""How the trials of a study run: the options that say so."""
 
 from __future__ import annotations
 
-import os
-import sys
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import click
-
-if TYPE_CHECKING:
-    from kit.study.evidence import Evidence
-    from kit.study.scheduling import Run
-
-_RUN = "from kit.cli.main import main; main()"
 
 
 def trial_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -36,40 +28,13 @@ def definite_engine(engine: str, note: Callable[[str], None]) -> str:
     return "local"
 
 
-def trial_command(
-    evidence: Evidence, options: dict[str, Any], more: Sequence[str] = ()
-) -> Callable[[Run], list[str]]:
-    """Return what starts a trial: this very program, so that a crash or a leak ends with it.
-
-    Args:
-        evidence: of the study.
-        options: those of `trial_options`, the engine a definite one.
-        more: further options of `kit run`, the same for each trial.
-    """
-    ruleset = evidence.assignment.ruleset
-    shared = [
-        *("--submission", str(evidence.assignment.submission.folder)),
-        *("--ruleset", ruleset.name if ruleset.is_shipped else str(ruleset.path)),
-        *("--results", str(evidence.results)),
+def settings_of(options: Mapping[str, Any]) -> list[str]:
+    """Return them as options of `kit run`; the engine must be a definite one."""
+    return [
         *("--engine", options["engine"], "--device", options["device"]),
         *("--isolation", options["isolation"]),
         *(["--build"] if options["build"] else []),
-        *("--json", "--tied-to", str(os.getpid())),
-        *more,
     ]
-
-    def command(run: Run) -> list[str]:
-        slot = run.slot
-        words = [sys.executable, "-P", "-c", _RUN, "run", "--workload", slot.base, *shared]
-        words += ["--variant", slot.variant] if slot.variant else []
-        words += ["--study", str(slot.study), "--trial", str(slot.trial)]
-        if run.stop_after_seconds is not None:
-            words += ["--stop-after", repr(run.stop_after_seconds), "--stop-rule", run.rule]
-            for digest in run.evidence:
-                words += ["--stop-evidence", digest]
-        return words
-
-    return command
 
 
 _OPTIONS = (

@@ -46,6 +46,7 @@ class Request:
     build: bool = False
     memory_limit_bytes: int | None = None
     stop: EarlyStop | None = None
+    comparison: str | None = None
 
     def arguments(self) -> list[str]:
         """Return the options that describe the trial, to run it again."""
@@ -74,7 +75,7 @@ def carry_out(request: Request) -> int:
     view = choose_view(stream_for_view(), as_json=request.json, debugger=request.inline)
     request = _with_engine(request, view)
     plan = _plan(request)
-    _prepare_data(plan, view)
+    prepare_data(plan, view)
     if request.quick:
         _note_review(plan, view)
     try:
@@ -127,6 +128,7 @@ def _plan(request: Request) -> TrialPlan:
         study=request.study,
         trial=request.trial,
         seed=request.seed,
+        comparison=request.comparison,
         results=request.results.absolute(),
         config=paths.config_root(),
     )
@@ -136,7 +138,8 @@ def _plan(request: Request) -> TrialPlan:
     return plan.quick() if request.quick else plan
 
 
-def _prepare_data(plan: TrialPlan, view: View) -> None:
+def prepare_data(plan: TrialPlan, view: View) -> None:
+    """Prepare the data that a trial needs, where that was not done yet; the view shows it."""
     from kit.cli.views.choice import data_progress
     from kit.data import is_prepared, prepare
 

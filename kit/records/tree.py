@@ -53,16 +53,20 @@ def _walk(path: Path) -> tuple[list[Path], list[Finding]]:
         if is_record(folder):
             folders.append(folder)
             names.clear()
+        nested: set[str] = set()  # such as comparisons below results/compare
         for name in sorted(names):
             relative = str((folder / name).relative_to(path))
             if name.endswith(UNFINISHED):
                 text = "A folder that was being written when the run was killed; it is no record."
             elif (folder / name).is_symlink():
                 text = "A symbolic link; what it leads to was not verified."
+            elif (folder / name / LEDGER).is_file():
+                text = "A results folder of its own, with its own ledger; verify it by itself."
+                nested.add(name)
             else:
                 continue
             findings.append(Finding("files", "note", relative, text))
-        names[:] = sorted(name for name in names if not name.endswith(UNFINISHED))
+        names[:] = sorted(n for n in names if not n.endswith(UNFINISHED) and n not in nested)
     return sorted(folders), findings
 
 

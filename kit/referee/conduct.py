@@ -167,7 +167,7 @@ class Conduct:
             hyperparameters=dict(plan.hyperparameters),
             data_seed=plan.seeds.data,
             algorithm_seed=plan.seeds.algorithm,
-            max_submission_seconds=plan.rules.max_runtime_seconds,
+            max_submission_seconds=plan.announced_runtime_seconds,
             target=plan.rules.target.validation,
             higher_is_better=plan.rules.target.higher_is_better,
             evaluate_at_steps=list(plan.evaluate_at_steps),

@@ -62,7 +62,7 @@ class InlinePort:
         return EvaluationResult(
             step=step,
             submission_seconds=evaluation.submission_seconds,
-            max_submission_seconds=self._plan.rules.max_runtime_seconds,
+            max_submission_seconds=self._plan.announced_runtime_seconds,
             metrics={
                 name: np.nan if value is None else value
                 for name, value in visible_metrics(evaluation.metrics).items()

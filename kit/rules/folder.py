@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from kit.errors import InvalidSubmission
@@ -41,6 +41,26 @@ def read_folder(folder: Path, limits: SubmissionLimits) -> dict[str, bytes]:
         left -= len(content)
         contents[path.relative_to(folder).as_posix()] = content
     return dict(sorted(contents.items()))
+
+
+def write_folder(contents: Mapping[str, bytes], folder: Path) -> None:
+    """Write files as `read_folder` returns them into `folder`, which must not exist.
+
+    Raises:
+        InvalidSubmission: a path leads out of the folder, or has an odd name.
+    """
+    for name in contents:
+        if not all(_PLAIN_NAME.fullmatch(part) for part in name.split("/")):
+            raise InvalidSubmission(f"{name!a} is no path that a submission may hold.")
+    folder.mkdir(parents=True)
+    try:
+        for name, content in contents.items():
+            path = folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.open("xb") as file:
+                file.write(content)
+    except OSError as error:  # a file and a folder of one name
+        raise InvalidSubmission(f"cannot be unpacked: {error.strerror}.") from None
 
 
 def _files(folder: Path) -> Iterator[Path]:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from kit.rules.submission import Submission
 
 QUICK_SECONDS = 8.0
+QUICK_SUFFIX = "-quick"
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -79,6 +80,13 @@ class TrialPlan:
     unofficial_reasons: tuple[str, ...] = ()
     evaluate_at_steps: tuple[int, ...] = ()  # instead of the eval period; never official
     stop: EarlyStop | None = None
+    told_runtime_seconds: float | None = None  # where the submission is told another budget
+
+    @property
+    def announced_runtime_seconds(self) -> float:
+        """Return the budget that the submission is told."""
+        told = self.told_runtime_seconds
+        return self.rules.max_runtime_seconds if told is None else told
 
     def evaluated_at(self, steps: Sequence[int]) -> TrialPlan:
         """Return the plan with evaluations after the given steps, to compare curves of runs."""
@@ -97,7 +105,7 @@ class TrialPlan:
         )
         return replace(
             self,
-            ruleset=self.ruleset.model_copy(update={"name": f"{self.ruleset.name}-quick"}),
+            ruleset=self.ruleset.model_copy(update={"name": f"{self.ruleset.name}{QUICK_SUFFIX}"}),
             rules=rules,
             unofficial_reasons=(*self.unofficial_reasons, "--quick is a check, not a trial"),
         )

@@ -18,6 +18,7 @@ from kit.rules.submission import Submission, SubmissionTuning, load_submission
 
 SEED_BY_HAND = "the seed was given by hand"
 FOREIGN_RULESET = "the ruleset is not one of the kit's"
+PAIRED = "a comparison's pair, whose seeds two submissions share"
 
 
 def plan_trial(
@@ -29,6 +30,7 @@ def plan_trial(
     study: int = 1,
     trial: int = 1,
     seed: int | None = None,
+    comparison: str | None = None,
     results: Path,
     config: Path,
     unofficial_reasons: Sequence[str] = (),
@@ -36,7 +38,10 @@ def plan_trial(
     """Plan one trial: rules with overrides, hyperparameters, batch size, seeds.
 
     All seeds derive from the signing key below `config` and the ledger below `results`; both are
-    made where there is none. A `seed` given by hand stands for them; that is never official.
+    made where there is none. A `seed` given by hand stands for them; that is never official. Nor is
+    a trial of a `comparison`: there `study` is the number of a pair, without a limit; seeds derive
+    from the key and the comparison's name, so that both sides share them; and every pair has the
+    point of study 1.
 
     Raises:
         UsageError: anything that the user has to change, in one line.
@@ -45,11 +50,15 @@ def plan_trial(
     rules = workload_rules(rules_file, workload, variant)
     entry = load_submission(submission, rules_file.submission_limits)
     tuning = entry.tuning_for(rules_file.name)
-    _check_numbers(rules_file, entry, tuning, study=study, trial=trial, seed=seed)
+    point_of_study = study if comparison is None else 1
+    _check_numbers(rules_file, entry, tuning, study=point_of_study, trial=trial, seed=seed)
     if tuning.fixed is not None:
         rules = rules.with_runtime_factor(rules_file.tuning.self_tuning.runtime_factor)
     batch_size = entry.batch_size(rules_file.scale, workload, variant)
-    run = _run_secret(rules_file, entry, seed, results=results, config=config)
+    if comparison is not None:
+        run = RunSecret.of_comparison(load_or_create_key(config), comparison, rules_file.name)
+    else:
+        run = _run_secret(rules_file, entry, seed, results=results, config=config)
     own_study = run.study(study)
     label = f"{workload}_{variant}" if variant else workload
     return TrialPlan(
@@ -60,13 +69,16 @@ def plan_trial(
         submission=entry,
         study=study,
         trial=trial,
-        hyperparameters=_hyperparameters(rules_file, tuning, run, study=study, trial=trial),
+        hyperparameters=_hyperparameters(
+            rules_file, tuning, run, study=point_of_study, trial=trial
+        ),
         batch_size=batch_size,
         seeds=own_study.trial(label, trial) if seed is None else TrialSeeds.by_hand(seed),
         study_commitment=own_study.commitment if seed is None else None,
         unofficial_reasons=(
             *unofficial_reasons,
             *([SEED_BY_HAND] if seed is not None else []),
+            *([PAIRED] if comparison is not None else []),
             *([] if rules_file.is_shipped else [FOREIGN_RULESET]),
         ),
     )

@@ -96,6 +96,11 @@ class RunSecret:
         """Return the secret that only the holder of `key` can know; `ledger` is its random name."""
         return cls(key.derive_secret(f"run|{ledger}|{ruleset}|{submission}"))
 
+    @classmethod
+    def of_comparison(cls, key: SigningKey, comparison: str, ruleset: str) -> RunSecret:
+        """Return the secret that both sides of a comparison share; nobody chooses its seeds."""
+        return cls(key.derive_secret(f"compare|{comparison}|{ruleset}"))
+
     @property
     def shuffle_seed(self) -> int:
         """Return the seed of the sampler's shuffle, below 2**32."""

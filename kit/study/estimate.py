@@ -69,3 +69,14 @@ def estimate(
         expected_seconds=sum(means[label] for label in measured) if measured else None,
         unmeasured_trials=len(labels) - len(measured),
     )
+
+
+def together(first: Estimate, second: Estimate) -> Estimate:
+    """Return the estimate of two sets of trials, one run after the other."""
+    expected = [e.expected_seconds for e in (first, second) if e.expected_seconds is not None]
+    return Estimate(
+        trials=first.trials + second.trials,
+        at_most_seconds=first.at_most_seconds + second.at_most_seconds,
+        expected_seconds=sum(expected) if expected else None,
+        unmeasured_trials=first.unmeasured_trials + second.unmeasured_trials,
+    )

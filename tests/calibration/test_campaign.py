@@ -13,7 +13,8 @@ import pytest
 
 from kit import paths
 from kit.cli.calibrate_setup import DOCUMENT, FRAGMENT, Asked, prepare
-from kit.cli.study_trials import trial_command
+from kit.cli.study_trials import settings_of
+from kit.cli.trial_command import trial_command
 from kit.errors import UsageError
 from kit.records.ledger import LEDGER, Ledger
 from kit.records.record import TrialState
@@ -51,7 +52,7 @@ def asked(home: Path, **changes: object) -> Asked:
 
 def run_untrained(evidence: Evidence) -> Board:
     """Run the trials of a stage without training anything."""
-    real = trial_command(evidence, OPTIONS, ["--evaluate-at-steps", "1,40"])
+    real = trial_command(evidence, [*settings_of(OPTIONS), "--evaluate-at-steps", "1,40"])
 
     def command(run: Run) -> list[str]:
         words = real(run)

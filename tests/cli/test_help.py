@@ -48,6 +48,8 @@ def loaded_modules(arguments):
         ["study", "--help"],
         ["plan", "--help"],
         ["calibrate", "--help"],
+        ["compare", "--help"],
+        ["reproduce", "--help"],
         ["data", "list"],
     ],
     ids=" ".join,

@@ -333,7 +333,7 @@ def without_referee(monkeypatch):
         return fabricated.outcome()
 
     monkeypatch.setattr(trial_module, "_plan", lambda request: fabricated.plan())
-    monkeypatch.setattr(trial_module, "_prepare_data", lambda plan, view: None)
+    monkeypatch.setattr(trial_module, "prepare_data", lambda plan, view: None)
     monkeypatch.setattr(trial_module, "_note_review", lambda plan, view: None)
     monkeypatch.setattr(trial_module, "_run_trial", referee)
     return calls

@@ -26,7 +26,7 @@ def ran(monkeypatch: pytest.MonkeyPatch) -> list[trial_module.Request]:
         return fabricated.outcome()
 
     monkeypatch.setattr(trial_module, "_plan", lambda request: fabricated.plan())
-    monkeypatch.setattr(trial_module, "_prepare_data", lambda plan, view: None)
+    monkeypatch.setattr(trial_module, "prepare_data", lambda plan, view: None)
     monkeypatch.setattr(trial_module, "_run_trial", keep)
     return kept
 
@@ -106,7 +106,7 @@ def test_containers_get_what_was_asked_for(monkeypatch, tmp_path):
     monkeypatch.setattr("kit.cli.extra_packages.extras_folder", lambda submission, view: None)
     monkeypatch.setenv("STOPWATCH_CONFIG", str(tmp_path / "config"))
     monkeypatch.setattr(trial_module, "_plan", lambda request: fabricated.plan())
-    monkeypatch.setattr(trial_module, "_prepare_data", lambda plan, view: None)
+    monkeypatch.setattr(trial_module, "prepare_data", lambda plan, view: None)
     monkeypatch.chdir(tmp_path)
     options = ["--engine=docker", "--seed=7", "--device=gpu", "--build", "--results=mine"]
     invoke(*options)

@@ -176,3 +176,25 @@ def test_results_that_an_early_stop_rests_on_must_have_been_there_before(results
     assert f"rests on the result {after.envelope_sha256}, which the ledger enters only" in (
         problem.sentence
     )
+
+
+def test_a_results_folder_inside_another_is_left_to_its_own_ledger(results: Results) -> None:
+    """Such as a comparison below results/compare."""
+    results.run(make_trial())
+    nested = Results(results.root / "compare")
+    nested.run(make_trial(trial=2))
+    report = verify_tree(results.root)
+    assert report.ok
+    assert [record.path.name for record in report.records] == ["trial_1"]
+    assert told(report, "note") == [
+        "compare/results: A results folder of its own, with its own ledger; verify it by itself."
+    ]
+    assert len(verify_tree(nested.root).records) == 1
+
+
+def test_a_ledger_put_beside_a_record_hides_nothing(results: Results) -> None:
+    folder = results.run(make_trial()).folder
+    (folder.parents[1] / "ledger.jsonl").write_bytes(b"")
+    report = verify_tree(results.root)
+    assert not report.ok
+    assert "its record is missing or altered" in told(report)[0]

@@ -322,3 +322,19 @@ def test_the_kits_rulesets_deal_as_many_points_as_they_have_trials(name: str) ->
     external = load_ruleset(name).tuning.external
 
     assert external.studies * external.trials == {"mini": 6, "algoperf-0.6": 15}.get(name, 25)
+
+
+def test_both_sides_of_a_comparison_share_the_seeds_of_each_pair(
+    plan: Plan, add_submission: Add
+) -> None:
+    add_submission()
+    add_submission("other")
+    own = plan(comparison="a_vs_b", study=7, trial=2)
+    other = plan(comparison="a_vs_b", study=7, trial=2, submission="other")
+    assert own.seeds == other.seeds
+    assert (own.study, own.trial) == (7, 2), "pairs go beyond the ruleset's studies"
+    assert plan(comparison="a_vs_b", study=8, trial=2).seeds != own.seeds
+    assert plan(comparison="a_vs_c", study=7, trial=2).seeds != own.seeds
+    assert plan(comparison="a_vs_b", study=8, trial=2).hyperparameters == own.hyperparameters
+    assert own.unofficial_reasons == ("a comparison's pair, whose seeds two submissions share",)
+    assert "Trial 5 does not exist" in refusal(plan, comparison="a_vs_b", trial=5)

@@ -30,11 +30,11 @@ class StudyPlainView:
         self._stream = stream
         self._now = now
         self._written_at = now()
-        self._progress: StudyProgress | None = None
+        self.progress: StudyProgress | None = None
 
     def begun(self, assignment: Assignment, board: Board) -> None:
         """Say what is owed."""
-        self._progress = progress = StudyProgress(assignment, board, self._now)
+        self.progress = progress = StudyProgress(assignment, board, self._now)
         self._write(
             f"study of {assignment.submission.name} under ruleset {assignment.ruleset.name}: "
             f"{wording.count(len(board.standings), 'trial')}, {progress.finished} finished, "
@@ -46,37 +46,41 @@ class StudyPlainView:
 
     def started(self, run: Run, attempt: int) -> None:
         """Say which trial starts."""
-        if self._progress is not None:
-            self._progress.started(run, attempt)
-        self._write(f"{_words(run.slot)}, attempt {attempt}: started")
+        if self.progress is not None:
+            self.progress.started(run, attempt)
+        self._write(f"{self.words(run.slot)}, attempt {attempt}: started")
 
     def event(self, run: Run, fields: Mapping[str, Any]) -> None:
         """Write notes, and how far the trial is when nothing was written for long."""
         if fields["event"] == "note":
             self.note(str(fields.get("message", "")))
-        if self._progress is None:
+        if self.progress is None:
             return
-        self._progress.event(fields)
+        self.progress.event(fields)
         if self._now() - self._written_at >= SILENCE_SECONDS:
-            metric = f", {self._progress.metric}" if self._progress.metric else ""
+            metric = f", {self.progress.metric}" if self.progress.metric else ""
             self._write(
-                f"{_words(run.slot)}: {self._progress.phase}, step {self._progress.step:,}, "
-                f"{wording.seconds(self._progress.submission_seconds)} of "
-                f"{wording.seconds(self._progress.budget_seconds)}{metric}"
+                f"{self.words(run.slot)}: {self.progress.phase}, step {self.progress.step:,}, "
+                f"{wording.seconds(self.progress.submission_seconds)} of "
+                f"{wording.seconds(self.progress.budget_seconds)}{metric}"
             )
 
     def ended(self, run: Run, board: Board) -> None:
         """Say how the attempt ended."""
-        if self._progress is not None:
-            self._progress.ended(board)
-            count = f" ({self._progress.finished} of {len(board.standings)} trials finished)"
+        if self.progress is not None:
+            self.progress.ended(board)
+            count = f" ({self.progress.finished} of {len(board.standings)} trials finished)"
         else:
             count = ""
-        self._write(f"{_words(run.slot)}: {_ending(run.slot, board)}{count}")
+        self._write(f"{self.words(run.slot)}: {_ending(run.slot, board)}{count}")
 
     def note(self, message: str) -> None:
         """Write the message."""
         self._write(plain(message))
+
+    def words(self, slot: Slot) -> str:
+        """Return how lines name a trial."""
+        return f"{slot.label}, study {slot.study}, trial {slot.trial}"
 
     def close(self) -> None:
         """Nothing to give back."""
@@ -86,7 +90,7 @@ class StudyPlainView:
         try:
             print(line, file=self._stream, flush=True)
         except OSError:  # whoever read the log is gone; the study goes on
-            self._progress = None
+            self.progress = None
 
 
 class StudyJsonView:
@@ -112,7 +116,7 @@ class StudyJsonView:
     def started(self, run: Run, attempt: int) -> None:
         """Write which trial starts."""
         self._attempt = attempt
-        self._write("trial_started", **_fields(run.slot), attempt=attempt)
+        self._write("trial_started", **self.fields(run.slot), attempt=attempt)
 
     def event(self, run: Run, fields: Mapping[str, Any]) -> None:
         """Hand on what the trial tells, its progress once a second."""
@@ -120,7 +124,7 @@ class StudyJsonView:
             if self._now() - self._progress_at < PROGRESS_SECONDS:
                 return
             self._progress_at = self._now()
-        self._write(**{**fields, **_fields(run.slot), "attempt": self._attempt})
+        self._write(**{**fields, **self.fields(run.slot), "attempt": self._attempt})
 
     def ended(self, run: Run, board: Board) -> None:
         """Write where the trial stands now."""
@@ -128,7 +132,7 @@ class StudyJsonView:
         state = last[0].state if last else None
         self._write(
             "trial_ended",
-            **_fields(run.slot),
+            **self.fields(run.slot),
             attempt=self._attempt,
             state=state.value if state else None,
             phase=board[run.slot].phase.value,
@@ -139,6 +143,15 @@ class StudyJsonView:
         """Write a message."""
         self._write("note", message=message)
 
+    def fields(self, slot: Slot) -> dict[str, Any]:
+        """Return how events name a trial."""
+        return {
+            "workload": slot.base,
+            "variant": slot.variant,
+            "study": slot.study,
+            "trial": slot.trial,
+        }
+
     def close(self) -> None:
         """Nothing to give back."""
 
@@ -148,19 +161,6 @@ class StudyJsonView:
             print(line, file=self._stream, flush=True)
         except OSError:  # the reader is gone; the study goes on
             return
-
-
-def _words(slot: Slot) -> str:
-    return f"{slot.label}, study {slot.study}, trial {slot.trial}"
-
-
-def _fields(slot: Slot) -> dict[str, Any]:
-    return {
-        "workload": slot.base,
-        "variant": slot.variant,
-        "study": slot.study,
-        "trial": slot.trial,
-    }
 
 
 def _ending(slot: Slot, board: Board) -> str:

@@ -13,6 +13,13 @@ from kit.rules.ruleset import Ruleset, load_ruleset
 from kit.scoring.reading.batch import Batch, join
 from kit.scoring.reading.compact import COLUMNS, is_compact, read_compact
 from kit.scoring.reading.evidence import check_disjoint, is_evidence, read_evidence
+from kit.scoring.reading.held_out import (
+    Chosen,
+    HeldOutChoice,
+    about_no_choice,
+    check_frozen,
+    held_out_choice,
+)
 from kit.scoring.reading.layout import is_layout, read_layout
 from kit.scoring.reading.records import judge_records, ruleset_of, tuning_of
 from kit.scoring.results import Results, collect
@@ -28,7 +35,8 @@ class Request:
     paths: Sequence[Path]
     ruleset: str | None = None
     tuning: TuningMode | None = None  # None: as the records say; external for logs
-    held_out: Mapping[str, str] | None = None  # None: the ruleset's published choice
+    held_out: Chosen | None = None  # None: the ruleset's published choice
+    commit_sha256: str | None = None  # of the draw that `held_out` must be
     workloads: Sequence[str] | None = None  # None: all that the ruleset scores
     studies: int | None = None  # the first so many; None: all that the ruleset has
     as_present: bool = False  # score the workloads, studies and trials that are there
@@ -47,6 +55,7 @@ class Loaded:
     form: Form
     verified: bool | None  # None: logs carry no signatures
     notices: tuple[str, ...]
+    held_out: HeldOutChoice
     remarks: Mapping[str, Sequence[str]] = field(default_factory=dict)  # by submission
 
 
@@ -103,8 +112,18 @@ def _load_records(request: Request) -> Loaded:
     modes = tuning_of(evidence, ruleset, assumed=request.tuning)
     tuning = _one_mode(request, modes)
     others = sorted(name for name, mode in modes.items() if mode != tuning)
-    rules = scoring_rules(ruleset, tuning=tuning, held_out=request.held_out)
-    rules = _restricted(request, rules)
+    choice = held_out_choice(
+        ruleset,
+        request.held_out,
+        commit_sha256=request.commit_sha256,
+        trusted=request.trusted if request.must_trust else None,
+    )
+    rules = _rules(request, ruleset, tuning, choice)
+    not_frozen = []
+    if choice.revealed is not None:
+        not_frozen = check_frozen(
+            choice.revealed, evidence, rules, without=others, unverified=request.unverified
+        )
     judged = judge_records(evidence, rules, ruleset, without=others)
     notices = [f"Left out: {', '.join(others)}: not {tuning}."] if others else []
     results, more = _collect(request, rules, judged.batch)
@@ -114,7 +133,15 @@ def _load_records(request: Request) -> Loaded:
         tuning=tuning,
         form="records",
         verified=not request.unverified,
-        notices=(*notices, *judged.batch.notices, *more, *_about_rules(ruleset, results.rules)),
+        notices=(
+            *notices,
+            *not_frozen,
+            *judged.batch.notices,
+            *more,
+            *_about_rules(ruleset, results.rules),
+            *about_no_choice(ruleset, choice),
+        ),
+        held_out=choice,
         remarks=judged.remarks,
     )
 
@@ -127,8 +154,14 @@ def _load_logs(request: Request, form: Form) -> Loaded:
         )
     ruleset = load_ruleset(request.ruleset)
     tuning: TuningMode = request.tuning or "external"
-    rules = scoring_rules(ruleset, tuning=tuning, held_out=request.held_out)
-    rules = _restricted(request, rules)
+    if isinstance(request.held_out, Path):
+        raise UsageError(
+            "Logs do not say which version of a submission ran, so nothing can be compared with "
+            "what was frozen. Give the choice itself: --held-out base=variant. Received: "
+            f"--held-out={request.held_out}."
+        )
+    choice = held_out_choice(ruleset, request.held_out, commit_sha256=request.commit_sha256)
+    rules = _rules(request, ruleset, tuning, choice)
     read = read_compact if form == "a compact table" else read_layout
     batch = join(read(path, rules) for path in request.paths)
     results, more = _collect(request, rules, batch)
@@ -138,11 +171,20 @@ def _load_logs(request: Request, form: Form) -> Loaded:
         tuning=tuning,
         form=form,
         verified=None,
-        notices=(*batch.notices, *more, *_about_rules(ruleset, results.rules)),
+        notices=(
+            *batch.notices,
+            *more,
+            *_about_rules(ruleset, results.rules),
+            *about_no_choice(ruleset, choice),
+        ),
+        held_out=choice,
     )
 
 
-def _restricted(request: Request, rules: ScoringRules) -> ScoringRules:
+def _rules(
+    request: Request, ruleset: Ruleset, tuning: TuningMode, choice: HeldOutChoice
+) -> ScoringRules:
+    rules = scoring_rules(ruleset, tuning=tuning, held_out=choice.variants)
     if request.workloads is not None:
         rules = rules.restricted(request.workloads)
     return rules if request.studies is None else rules.with_studies(request.studies)
@@ -233,10 +275,5 @@ def _about_rules(ruleset: Ruleset, rules: ScoringRules) -> list[str]:
         every = rules.studies + rules.studies_left_out
         notices.append(
             f"PARTIAL: the first {rules.studies} of {every} studies of ruleset {ruleset.name}."
-        )
-    if ruleset.held_out and not rules.held_out:
-        notices.append(
-            f"No held-out variants: ruleset {ruleset.name} has a policy for them, and no choice "
-            "was given (--held-out base=variant), so nothing is gated by variants."
         )
     return notices

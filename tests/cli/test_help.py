@@ -47,6 +47,7 @@ def loaded_modules(arguments):
         ["freeze", "--help"],
         ["study", "--help"],
         ["plan", "--help"],
+        ["upload", "--help"],
         ["data", "list"],
     ],
     ids=" ".join,

@@ -50,6 +50,7 @@ def loaded_modules(arguments):
         ["calibrate", "--help"],
         ["compare", "--help"],
         ["reproduce", "--help"],
+        ["upload", "--help"],
         ["data", "list"],
     ],
     ids=" ".join,

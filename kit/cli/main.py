@@ -22,6 +22,7 @@ _COMMANDS = {  # name -> (module:object, one-line help)
     "keys": ("kit.cli.keys:keys", "Create and show signing keys."),
     "verify": ("kit.cli.verify:verify", "Check the evidence of a record or of a whole folder."),
     "score": ("kit.cli.score:score", "Score results: leaderboard, intervals, times to target."),
+    "report": ("kit.cli.report:report", "Make a page, or figures, of results."),
     "replay-schedule": (
         "kit.cli.replay_schedule:replay_schedule",
         "Replay the schedule over a log: hours saved, scores compared.",

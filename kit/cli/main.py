@@ -31,6 +31,7 @@ _COMMANDS = {  # name -> (module:object, one-line help)
         "kit.cli.reproduce:reproduce",
         "Rerun a record and compare the curves.",
     ),
+    "report": ("kit.cli.report:report", "Make a page, or figures, of results."),
     "replay-schedule": (
         "kit.cli.replay_schedule:replay_schedule",
         "Replay the schedule over a log: hours saved, scores compared.",

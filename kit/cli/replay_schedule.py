@@ -105,7 +105,7 @@ def _field(options: dict[str, Any]) -> Field:
 def _load(path: Path, options: dict[str, Any]) -> Loaded:
     """Read results, and pass on what must be known about them."""
     from kit import paths
-    from kit.cli.score import given_held_out
+    from kit.cli.reading import given_held_out
     from kit.cli.tables import plain
     from kit.records.signing import local_keys
     from kit.scoring.reading.load import Request, load

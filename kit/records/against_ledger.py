@@ -37,7 +37,8 @@ def check_entries(record: TrialRecord, attestation: Attestation, chain: Chain) -
     problems = list(_problems(record, attestation, chain))
     if problems:
         return [Finding("ledger entries", "problem", LEDGER, problem) for problem in problems]
-    attempt = next(a for a in chain.attempts() if a.identification == Identification.of(record))
+    which = Identification.of(record)
+    attempt = next(a for a in chain.attempts_at(which.slot) if a.identification == which)
     assert attempt.end is not None
     text = (
         f"Start and end are entered in lines {attempt.start.index + 1} and "
@@ -73,7 +74,7 @@ def check_stop_evidence(record: TrialRecord, chain: Chain) -> list[Finding]:
 
 def _problems(record: TrialRecord, attestation: Attestation, chain: Chain) -> Iterator[str]:
     which = Identification.of(record)
-    attempts = [a for a in chain.attempts() if a.identification.slot == which.slot]
+    attempts = chain.attempts_at(which.slot)
     same = [a for a in attempts if a.identification.attempt == which.attempt]
     if not same:
         yield f"No entry says that {which} was started."
@@ -129,10 +130,11 @@ def _official_problems(attempt: Attempt, attempts: list[Attempt], chain: Chain) 
                 f"official is true, but attempt {earlier.identification.attempt} at this trial had "
                 f"already ended as {earlier.state}."
             )
-    if not any(_commits(entry, which) for entry in chain.entries[: attempt.start.index]):
+    before = (entry for entry in chain.studies if entry.index < attempt.start.index)
+    if not any(_commits(entry, which) for entry in before):
         yield f"official is true, but no entry before the start commits to study {which.study}."
 
 
 def _commits(entry: Entry, which: Identification) -> bool:
     wanted = {"ruleset": which.ruleset, "submission": which.submission, "study": which.study}
-    return entry.kind == "study" and wanted.items() <= entry.body.items()
+    return wanted.items() <= entry.body.items()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,14 +21,34 @@ class Chain:
     entries: tuple[Entry, ...]
     problem: str | None  # names the line and says why
 
-    @property
+    @functools.cached_property
     def keys(self) -> list[PublicKey]:
         """Return the keys that signed entries, in order of first use."""
         return [PublicKey(hex) for hex in dict.fromkeys(e.public_key for e in self.entries)]
 
     def attempts(self) -> list[Attempt]:
         """Return all attempts, in the order of their starts."""
-        return pair_attempts(list(self.entries))
+        return list(self._attempts)
+
+    def attempts_at(self, slot: tuple[str, str, str, int, int]) -> list[Attempt]:
+        """Return the attempts at one trial, in the order of their starts."""
+        return self._by_slot.get(slot, [])
+
+    @functools.cached_property
+    def studies(self) -> tuple[Entry, ...]:
+        """Return the commitments to studies."""
+        return tuple(entry for entry in self.entries if entry.kind == "study")
+
+    @functools.cached_property
+    def _attempts(self) -> tuple[Attempt, ...]:  # each record asks: 5,000 times on a leaderboard
+        return tuple(pair_attempts(list(self.entries)))
+
+    @functools.cached_property
+    def _by_slot(self) -> dict[tuple[str, str, str, int, int], list[Attempt]]:
+        found: dict[tuple[str, str, str, int, int], list[Attempt]] = {}
+        for attempt in self._attempts:
+            found.setdefault(attempt.identification.slot, []).append(attempt)
+        return found
 
 
 def verify_chain(path: Path) -> Chain:

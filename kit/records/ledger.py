@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import functools
 import os
 import secrets
 import time
@@ -47,7 +48,7 @@ class Attempt:
     start: Entry
     end: Entry | None
 
-    @property
+    @functools.cached_property
     def identification(self) -> Identification:
         """Return which attempt this is."""
         return self.start.identification

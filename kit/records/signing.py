@@ -24,6 +24,7 @@ from kit.errors import InvalidFile, UnknownName, UsageError
 from kit.records.atomic import create_atomic, disk_errors
 
 DEVELOPMENT = "development"
+DEVELOPMENT_KEY = "development key"  # the name that its statements carry
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 _HEX_KEY = re.compile(r"[0-9a-f]{64}")
 _GROUP_AND_OTHERS, _OTHERS = 0o077, 0o007
@@ -176,7 +177,7 @@ def load_key(path: Path, *, forbidden_mode: int = _GROUP_AND_OTHERS) -> SigningK
             f"{path} is not an Ed25519 private key in PEM form; it may be damaged. Restore it from "
             "a copy, or move it away and run `kit keys init`."
         )
-    name = "development key" if path.stem == DEVELOPMENT else path.stem
+    name = DEVELOPMENT_KEY if path.stem == DEVELOPMENT else path.stem
     return SigningKey(name, CryptoSigner(private, SSlibKey.from_crypto(private.public_key())))
 
 

@@ -77,6 +77,24 @@ def intervals(
     )
 
 
+def time_intervals(
+    results: Results, *, resamples: int = RESAMPLES, seed: int = SEED, level: float = LEVEL
+) -> tuple[Floats, Floats] | None:
+    """Return percentile intervals of the median times, by the same resampling; None: one study.
+
+    Returns:
+        Lowest and highest seconds, each of shape (submissions, base workloads, 2); infinity is a
+        missed target.
+    """
+    if results.rules.studies < 2 or not results.submissions:
+        return None
+    generator = np.random.default_rng(seed)
+    drawn = _drawn_medians(results.times().highest, resamples, generator)
+    ends = [(1 - level) / 2, (1 + level) / 2]
+    low, high = np.quantile(drawn, ends, axis=0, method="inverted_cdf")
+    return np.asarray(low), np.asarray(high)
+
+
 def resampled_scores(results: Results, *, resamples: int, seed: int) -> Floats:
     """Return the scores of leaderboards drawn anew, shape (resamples, submissions)."""
     generator = np.random.default_rng(seed)

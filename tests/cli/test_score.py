@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from kit.cli import score as command
+from kit.cli import reading
 from kit.cli.main import main
 from kit.cli.score_page import missing_lines
 from kit.records.record import TrialState
@@ -138,7 +138,7 @@ def test_undecided_scores_name_the_trials_to_resume(results, ruleset, capsys):
 
 
 def test_seed_of_the_option_is_that_of_the_module():
-    assert command._DEFAULT_SEED == SEED
+    assert reading.DEFAULT_SEED == SEED
 
 
 def test_files_are_written_too(log, ruleset, tmp_path, capsys):

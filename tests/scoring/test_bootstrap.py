@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from kit.scoring.bootstrap import intervals, ranks, resampled_scores
+from kit.scoring.bootstrap import intervals, ranks, resampled_scores, time_intervals
 from kit.scoring.leaderboard import score
 from tests.scoring.boards import INF, make_board, make_rules, stopped
 
@@ -69,3 +69,13 @@ def test_stopped_trials_count_as_missed_and_are_counted():
 
 def test_equal_scores_share_a_rank():
     assert ranks(np.array([0.5, 0.9, 0.5, 0.1])).tolist() == [2, 1, 2, 4]
+
+
+def test_times_have_intervals_by_the_same_resampling():
+    results = make_board(BOARD | {"c": {"w": [[10.0], [INF], [INF]]}}, make_rules(studies=3))
+    low, high = time_intervals(results, resamples=200, seed=1)
+    assert low.shape == (3, 1, 2)
+    assert (low[0, 0, 0], high[0, 0, 0]) == (10.0, 19.0)
+    assert (low[2, 0, 0], high[2, 0, 0]) == (10.0, INF)
+    assert np.isinf(low[:, 0, 1]).all()  # no variant
+    assert time_intervals(make_board({"a": {"w": [[10.0]]}}, make_rules())) is None

@@ -12,13 +12,13 @@ from kit.cli.views.concerns import concerns
 from kit.cli.views.jsonl import finite
 from kit.cli.views.layout import Section, Summary, kit_command, shown_path
 from kit.records.record import NANOSECONDS, TrialState
+from kit.records.signing import DEVELOPMENT_KEY
 
 if TYPE_CHECKING:
     from kit.records.record import TrialRecord
     from kit.referee.events import Outcome
 
 TRACEBACK_LINES = 8
-DEVELOPMENT_KEY = "development key"
 _ISOLATION = {
     "container": "container: its own user, no network, read-only system, key and evaluation data"
     " hidden",

@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from kit.scoring.rules import ScoringRules
-from kit.scoring.trial import TrialResult
+from kit.scoring.trial import Slot, TrialResult
+
+
+@dataclass(frozen=True)
+class Curve:
+    """The evaluations of a trial as columns; `values` are the validation metric, NaN possible."""
+
+    seconds: Sequence[float] = ()  # submission time
+    steps: Sequence[float] = ()
+    values: Sequence[float] = ()
 
 
 @dataclass(frozen=True)
@@ -17,6 +26,7 @@ class Batch:
     trials: tuple[TrialResult, ...]
     submissions: tuple[str, ...]  # that take part, even without a trial
     notices: tuple[str, ...] = ()
+    curves: Mapping[Slot, Curve] = field(default_factory=dict)
 
 
 def join(batches: Iterable[Batch]) -> Batch:
@@ -26,6 +36,7 @@ def join(batches: Iterable[Batch]) -> Batch:
         tuple(trial for batch in batches for trial in batch.trials),
         tuple(sorted({name for batch in batches for name in batch.submissions})),
         tuple(dict.fromkeys(notice for batch in batches for notice in batch.notices)),
+        {slot: curve for batch in batches for slot, curve in batch.curves.items()},
     )
 
 

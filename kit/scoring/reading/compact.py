@@ -17,7 +17,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from kit.errors import InvalidFile
-from kit.scoring.reading.batch import Batch, LeftOut, not_numbers
+from kit.scoring.reading.batch import Batch, Curve, LeftOut, not_numbers
 from kit.scoring.reading.columns import (
     Table,
     check_increasing,
@@ -74,6 +74,7 @@ def read_compact(path: Path, rules: ScoringRules) -> Batch:
     values = metrics(table.column("value"), file=table.file, column="value")
     left_out = LeftOut(rules)
     submissions, trials, lost = set(), [], []
+    curves: dict[Slot, Curve] = {}
     for block in _blocks(table):
         first, part = block.start + 2, slice(block.start, block.end)
         check_increasing(seconds[part], file=table.file, column=COLUMNS[5], first=first)
@@ -86,9 +87,10 @@ def read_compact(path: Path, rules: ScoringRules) -> Batch:
         slot = Slot(submission, *key, _count(study, table, first), _count(trial, table, first))
         source = f"{path}, row {first}"
         trials.append(judge(slot, seconds[part], values[part], rules.goals[key], source=source))
+        curves[slot] = Curve(seconds[part], steps[part], values[part])
         lost.append(count_not_finite(values[part]))
     notices = left_out.notices() + not_numbers(sum(lost), sum(map(bool, lost)))
-    return Batch(tuple(trials), tuple(sorted(submissions)), tuple(notices))
+    return Batch(tuple(trials), tuple(sorted(submissions)), tuple(notices), curves)
 
 
 def _content(path: Path) -> bytes:

@@ -184,7 +184,7 @@ def _below(path: Path, ledger: Path | None) -> list[Attempt]:
 
 def _attempts(report: TreeReport, entered: Sequence[Attempt]) -> tuple[Trying, ...]:
     recorded = {Identification.of(entry.record): entry for entry in report.records if entry.record}
-    listed = [attempt.identification for attempt in entered]
+    listed = {attempt.identification for attempt in entered}
     from_ledger = [
         Trying(a.identification, a.state, recorded.get(a.identification)) for a in entered
     ]

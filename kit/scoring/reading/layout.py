@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from kit.errors import InvalidFile, UsageError
-from kit.scoring.reading.batch import Batch, LeftOut, not_numbers
+from kit.scoring.reading.batch import Batch, Curve, LeftOut, not_numbers
 from kit.scoring.reading.columns import (
     check_increasing,
     count_not_finite,
@@ -48,6 +48,7 @@ class _Found:
     notices: list[str] = field(default_factory=list)
     unmeasured: int = 0
     lost: list[int] = field(default_factory=list)
+    curves: dict[Slot, Curve] = field(default_factory=dict)
 
 
 def is_layout(path: Path) -> bool:
@@ -77,7 +78,7 @@ def read_layout(path: Path, rules: ScoringRules) -> Batch:
         notices.append(f"{found.unmeasured} trial folders hold no {EVALUATIONS}: never measured.")
     notices += not_numbers(sum(found.lost), sum(map(bool, found.lost)))
     names = tuple(sorted(folder.resolve().name for folder in submissions))
-    return Batch(tuple(found.trials), names, tuple(notices))
+    return Batch(tuple(found.trials), names, tuple(notices), found.curves)
 
 
 def _read_study(
@@ -118,6 +119,7 @@ def _read_trial(slot: Slot, path: Path, goal: Goal, found: _Found) -> TrialResul
     values = metrics(table.column(value), file=file, column=value)
     check_increasing(seconds, file=file, column=SECONDS)
     check_increasing(steps, file=file, column=STEP)
+    found.curves[slot] = Curve(seconds, steps, values)
     found.lost.append(count_not_finite(values))
     return judge(slot, seconds, values, goal, source=file)
 

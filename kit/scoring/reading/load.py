@@ -10,9 +10,9 @@ from typing import Literal
 from kit.errors import UsageError
 from kit.records.signing import PublicKey
 from kit.rules.ruleset import Ruleset, load_ruleset
-from kit.scoring.reading.batch import Batch, join
+from kit.scoring.reading.batch import Batch, Curve, join
 from kit.scoring.reading.compact import COLUMNS, is_compact, read_compact
-from kit.scoring.reading.evidence import check_disjoint, is_evidence, read_evidence
+from kit.scoring.reading.evidence import Evidence, check_disjoint, is_evidence, read_evidence
 from kit.scoring.reading.held_out import (
     Chosen,
     HeldOutChoice,
@@ -24,6 +24,7 @@ from kit.scoring.reading.layout import is_layout, read_layout
 from kit.scoring.reading.records import judge_records, ruleset_of, tuning_of
 from kit.scoring.results import Results, collect
 from kit.scoring.rules import TUNING_MODES, ScoringRules, TuningMode, scoring_rules
+from kit.scoring.trial import Slot
 
 Form = Literal["records", "AlgoPerf's logs", "a compact table"]
 
@@ -57,6 +58,8 @@ class Loaded:
     notices: tuple[str, ...]
     held_out: HeldOutChoice
     remarks: Mapping[str, Sequence[str]] = field(default_factory=dict)  # by submission
+    curves: Mapping[Slot, Curve] = field(default_factory=dict)  # of logs; records hold their own
+    evidence: tuple[Evidence, ...] = ()  # of records
 
 
 def load(request: Request) -> Loaded:
@@ -143,6 +146,7 @@ def _load_records(request: Request) -> Loaded:
         ),
         held_out=choice,
         remarks=judged.remarks,
+        evidence=tuple(evidence),
     )
 
 
@@ -178,6 +182,7 @@ def _load_logs(request: Request, form: Form) -> Loaded:
             *about_no_choice(ruleset, choice),
         ),
         held_out=choice,
+        curves=batch.curves,
     )
 
 
@@ -225,9 +230,10 @@ def _collect(request: Request, rules: ScoringRules, batch: Batch) -> tuple[Resul
             f"Left out, because nobody has a trial of it: {', '.join(untried)}; "
             f"{len(rest.bases)} workloads are scored.",
         ]
+    hint = f" To leave it out: --workloads {','.join(sorted(tried))}." if tried else ""
     return results, [
         f"Nobody has a trial of {', '.join(untried)}, which ruleset {rules.ruleset} scores: it "
-        f"adds 0 to every score. To leave it out: --workloads {','.join(sorted(tried))}."
+        f"adds 0 to every score.{hint}"
     ]
 
 

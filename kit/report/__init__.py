@@ -1,0 +1,1 @@
+"""What people look at: figures, and a page that needs nothing else."""

@@ -1,0 +1,1 @@
+"""One page of HTML that needs nothing else: no network, no server, no other file."""

@@ -79,7 +79,7 @@ leaderboard: $(STAMP) ## Run what the leaderboard in benchmarks/mini lacks and s
 	@bash benchmarks/leaderboard.sh $(if $(filter-out file,$(origin SUBMISSION)),'$(SUBMISSION)')
 
 test: $(STAMP) ## Run the ordinary tests (minutes); ARGS=… goes to pytest
-	@$(VENV)/bin/python -m pytest -q -m 'not slow and not docker and not gpu' $(ARGS)
+	@$(VENV)/bin/python -m pytest -q -m 'not slow and not docker and not gpu and not browser' $(ARGS)
 
 test-docker: image ## Run the tests that need a container engine, and the image first
 	@$(VENV)/bin/python -m pytest -q -m 'docker and not slow and not gpu' $(ARGS)

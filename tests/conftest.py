@@ -49,6 +49,7 @@ class Silent:
 
 Attack = Callable[..., Outcome]
 in_containers = pytest.param("container", marks=pytest.mark.docker)
+unshut = pytest.param("process", marks=pytest.mark.slow)  # the ordinary tests take the default
 
 
 @pytest.fixture(scope="session")

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from kit.records.record import TrialState
-from tests.conftest import in_containers
+from tests.conftest import in_containers, unshut
 
 
-@pytest.mark.parametrize("level", ["process", "auto", in_containers])
+@pytest.mark.parametrize("level", [unshut, "auto", in_containers])
 @pytest.mark.parametrize("name", ["compute_in_thread", "compute_in_children"])
 def test_nothing_computes_during_an_evaluation(attack, name: str, level: str) -> None:
     outcome = attack(name, level=level)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from kit.records.record import TrialState
-from tests.conftest import in_containers
+from tests.conftest import in_containers, unshut
 
 
 def processes_with(text: bytes) -> list[int]:
@@ -26,10 +26,10 @@ def processes_with(text: bytes) -> list[int]:
     ("kind", "said"),
     [
         ("exit", "SystemExit"),
-        ("os_exit", "exit status 0"),
-        ("abort", "SIGABRT"),
+        pytest.param("os_exit", "exit status 0", marks=pytest.mark.slow),
+        pytest.param("abort", "SIGABRT", marks=pytest.mark.slow),
         ("kill", "SIGKILL"),
-        ("segfault", "SIGSEGV"),
+        pytest.param("segfault", "SIGSEGV", marks=pytest.mark.slow),
         ("raise", "ValueError: an ordinary mistake"),
     ],
 )
@@ -51,7 +51,7 @@ def test_a_trainer_over_its_memory_limit_is_stopped(attack) -> None:
     assert "of memory; the limit is 2.0 GiB" in record.reason
 
 
-@pytest.mark.parametrize("level", ["process", "auto", in_containers])
+@pytest.mark.parametrize("level", [unshut, "auto", in_containers])
 def test_no_child_survives_the_trial(attack, level: str) -> None:
     record = attack("surviving_child", level=level).record
     assert record.state is TrialState.COMPLETED_WITHOUT_TARGET, record.reason

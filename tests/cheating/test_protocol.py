@@ -12,10 +12,10 @@ from kit.records.record import TrialState
 @pytest.mark.parametrize(
     ("kind", "named"),
     [
-        ("shape", "float32"),
+        pytest.param("shape", "float32", marks=pytest.mark.slow),
         ("dtype", "int32"),
         ("name", "other tensors"),
-        ("extra", "param/extra"),
+        pytest.param("extra", "param/extra", marks=pytest.mark.slow),
         ("garbage", "not safetensors"),
     ],
 )
@@ -28,14 +28,14 @@ def test_other_weights_than_the_models_are_a_violation(attack, kind: str, named:
 @pytest.mark.parametrize(
     ("kind", "named"),
     [
-        ("garbage", "not of the protocol"),
-        ("oversized", "more than 65536 bytes"),
+        pytest.param("garbage", "not of the protocol", marks=pytest.mark.slow),
+        pytest.param("oversized", "more than 65536 bytes", marks=pytest.mark.slow),
         ("endless", "more than 65536 bytes"),
         ("unasked_ready", "nobody asked for"),
-        ("unasked_weights", "nobody asked for"),
-        ("step_zero", "did not advance"),
+        pytest.param("unasked_weights", "nobody asked for", marks=pytest.mark.slow),
+        pytest.param("step_zero", "did not advance", marks=pytest.mark.slow),
         ("unknown_field", "accuracy"),
-        ("of_the_referee", "resume"),
+        pytest.param("of_the_referee", "resume", marks=pytest.mark.slow),
     ],
 )
 def test_messages_past_the_protocol_are_a_violation(attack, kind: str, named: str) -> None:

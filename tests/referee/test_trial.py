@@ -79,6 +79,7 @@ def test_the_trainers_environment_is_an_allow_list(attack, monkeypatch: pytest.M
     assert recorded["data_manifest_sha256"].keys() == {"train", "evaluation"}
 
 
+@pytest.mark.slow
 def test_a_ruleset_for_a_gpu_is_not_official_without_one(attack) -> None:
     def on_gpu(plan: TrialPlan) -> TrialPlan:
         device = plan.ruleset.evaluation.model_copy(update={"device": "gpu"})
@@ -116,6 +117,7 @@ def test_altered_evaluation_data_is_refused_before_anything_is_entered(
     assert Ledger(tmp_path / "results" / LEDGER).attempts() == []
 
 
+@pytest.mark.slow
 def test_a_weaker_isolation_than_the_ruleset_asks_for_is_not_official(attack) -> None:
     def strict(plan: TrialPlan) -> TrialPlan:
         return replace(plan, ruleset=plan.ruleset.model_copy(update={"isolation": "container"}))
@@ -124,6 +126,7 @@ def test_a_weaker_isolation_than_the_ruleset_asks_for_is_not_official(attack) ->
     assert "the ruleset asks for isolation 'container' at least" in reasons
 
 
+@pytest.mark.slow
 def test_data_may_lie_elsewhere(attack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shutil.copytree(data_root() / "mnist", tmp_path / "data" / "mnist")
     monkeypatch.setenv("STOPWATCH_DATA", str(tmp_path / "data"))
@@ -131,7 +134,7 @@ def test_data_may_lie_elsewhere(attack, tmp_path: Path, monkeypatch: pytest.Monk
     assert outcome.record.state is TrialState.COMPLETED_WITHOUT_TARGET, outcome.record.reason
 
 
-@pytest.mark.parametrize("inline", [False, True])
+@pytest.mark.parametrize("inline", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_one_seed_gives_one_curve_bit_for_bit(attack, inline: bool) -> None:
     def seeded(plan: TrialPlan) -> TrialPlan:
         return replace(plan, seeds=TrialSeeds.by_hand(7)).evaluated_at([1, 4, 9])
@@ -214,7 +217,9 @@ def trainers_of(process: subprocess.Popen[str]) -> list[int]:
     return found
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)]
+)
 def test_a_signal_ends_the_trial_with_a_record_and_nothing_left(
     running, tmp_path: Path, number: signal.Signals
 ) -> None:

@@ -8,8 +8,8 @@ board=benchmarks/mini
 workloads=imagenet_resnet,criteo1tb,fastmri
 
 mkdir -p $board
-[ -e $board/ruleset.yaml ] || cp rules/mini.yaml $board/ruleset.yaml
-if ! cmp -s rules/mini.yaml $board/ruleset.yaml; then
+[ -e $board/mini.yaml ] || cp rules/mini.yaml $board/mini.yaml
+if ! cmp -s rules/mini.yaml $board/mini.yaml; then
     echo "Error: rules/mini.yaml has changed since this leaderboard was begun, and one leaderboard has one ruleset." \
         "Move $board away to begin another." >&2
     exit 2
@@ -21,5 +21,5 @@ for name in "${names[@]}"; do
     # 1: a trial failed or broke a rule; that is a result like any other.
     $kit study --submission "$name" --workloads $workloads --studies 1 --results $board/results || [ $? = 1 ]
 done
-$kit score $board/results --ruleset $board/ruleset.yaml --workloads $workloads --studies 1 --held-out none \
+$kit score $board/results --ruleset $board/mini.yaml --workloads $workloads --studies 1 --held-out none \
     --markdown $board/leaderboard.md --csv $board/leaderboard.csv

@@ -11,6 +11,7 @@ KitError                     one line for the user; the CLI prints it and exits
 ├── TrialError               a trial could not be run or recorded (exit 1)
 │   ├── RuleViolation        the trainer did what the rules forbid
 │   └── TrainerFailed        the trainer died or reported a failure
+├── UploadFailed             results could not be mirrored, or not as they are (exit 1)
 └── VerificationError        evidence that does not match (exit 1)
 
 Messages say what failed, the valid choices, what was received and the fix, on one line.
@@ -74,6 +75,10 @@ class RuleViolation(TrialError):
 
 class TrainerFailed(TrialError):
     """The trainer died or reported a failure."""
+
+
+class UploadFailed(KitError):
+    """Results could not be mirrored, or what arrived is not what was sent."""
 
 
 class VerificationError(KitError):

@@ -31,6 +31,8 @@ ALLOWED = {  # package of kit -> packages that it may import besides itself
     "referee": SHARED | {"contracts", "backend", "data", "exchange", "records", "rules", "trainer"},
     "conformance": SHARED | {"contracts", "backend", "data", "rules", "trainer"},
     "engine": SHARED | {"data", "records", "referee", "rules"},
+    "mirror": SHARED | {"records", "scoring"},
+    "review": SHARED | {"mirror", "records", "rules", "scoring"},
     "doctor": SHARED | {"data", "engine", "records", "referee", "rules"},
 }
 ALLOWED_FRAMEWORKS = {  # package of kit -> frameworks that it may import
@@ -49,6 +51,8 @@ LIGHT = (
     "kit.study",
     "kit.calibration",
     "kit.data",
+    "kit.mirror",
+    "kit.review",
     "kit.doctor",
     "kit.engine",
     "kit.cli",

@@ -106,7 +106,7 @@ def verify_envelope(
 ) -> VerificationReport:
     """Check an attestation that lies alone, without the files that it is about."""
     state = _Verification(path.parent)
-    data = _read_regular(path)
+    data = read_regular(path)
     state.contents[ATTESTATION] = data
     attestation = _check_envelope(state, trusted, must_trust=must_trust)
     text = "The record's other files are not here, so their digests were not checked."
@@ -128,7 +128,7 @@ def _read_files(state: _Verification) -> None:
             state.add("files", "problem", entry.name, text)
             continue
         try:
-            state.contents[entry.name] = _read_regular(Path(entry.path))
+            state.contents[entry.name] = read_regular(Path(entry.path))
         except KitError as error:
             state.add("files", "problem", entry.name, str(error))
     for name in (*ATTESTED, ATTESTATION):
@@ -136,8 +136,12 @@ def _read_files(state: _Verification) -> None:
             state.add("files", "problem", name, "The file is missing.")
 
 
-def _read_regular(path: Path) -> bytes:
-    """Return a file's content; raises VerificationError for links, devices, folders."""
+def read_regular(path: Path) -> bytes:
+    """Return a file's content.
+
+    Raises:
+        VerificationError: it is a link, a device, a folder, or cannot be read.
+    """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         with os.fdopen(descriptor, "rb") as file:

@@ -9,6 +9,7 @@ PROJECT = Path(__file__).resolve().parent.parent
 WORKLOADS = PROJECT / "workloads"
 SUBMISSIONS = PROJECT / "submissions"
 RULES = PROJECT / "rules"
+TRUSTED_KEYS = RULES / "trusted_keys.yaml"
 REQUIREMENTS = PROJECT / "requirements"
 
 

@@ -44,7 +44,8 @@ def submission_names() -> list[str]:
 
 def ruleset_names() -> list[str]:
     """Return the rulesets, by file."""
-    return sorted(path.stem for path in paths.RULES.glob("*.yaml"))
+    files = set(paths.RULES.glob("*.yaml")) - {paths.TRUSTED_KEYS}
+    return sorted(path.stem for path in files)
 
 
 def workload_manifest(name: str) -> Mapping[str, Any]:

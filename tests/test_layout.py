@@ -33,6 +33,7 @@ ALLOWED = {  # package of kit -> packages that it may import besides itself
     "conformance": SHARED | {"contracts", "backend", "data", "rules", "trainer"},
     "engine": SHARED | {"data", "records", "referee", "rules"},
     "mirror": SHARED | {"records", "scoring"},
+    "review": SHARED | {"mirror", "records", "rules", "scoring"},
     "doctor": SHARED | {"data", "engine", "records", "referee", "rules"},
 }
 ALLOWED_FRAMEWORKS = {  # package of kit -> frameworks that it may import
@@ -53,6 +54,7 @@ LIGHT = (
     "kit.calibration",
     "kit.data",
     "kit.mirror",
+    "kit.review",
     "kit.doctor",
     "kit.engine",
     "kit.cli",

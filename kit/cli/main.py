@@ -37,6 +37,11 @@ _COMMANDS = {  # name -> (module:object, one-line help)
         "Replay the schedule over a log: hours saved, scores compared.",
     ),
     "upload": ("kit.cli.upload:upload", "Mirror signed results at Weights & Biases."),
+    "review": (
+        "kit.cli.review:review",
+        "Check a W&B project against the signed evidence in it.",
+    ),
+    "witness": ("kit.cli.witness:witness", "Let W&B date a ledger's head as a run goes."),
     "export": ("kit.cli.export:export", "Write records in the form of another tool."),
     "freeze": ("kit.cli.freeze:freeze", "Record the digests of submissions before the draw."),
     "heldout": ("kit.cli.heldout:heldout", "Draw held-out variants by commit and reveal."),

@@ -36,6 +36,30 @@ if TYPE_CHECKING:
     "--format", "form", type=click.Choice(["svg", "png"]), default="svg", show_default=True,
     help="What --figures writes.",
 )  # fmt: skip
+@click.option(
+    "--wandb", "to_wandb", is_flag=True,
+    help="Send a report to the W&B project that `kit upload` filled; a second call renews it.",
+)  # fmt: skip
+@click.option(
+    "--spec", "spec_file", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
+    help="Write that report's specification as JSON to this file, without network.",
+)  # fmt: skip
+@click.option(
+    "--entity", envvar="WANDB_ENTITY", default="",
+    help="With --wandb: the user or team; without it, the key's own.",
+)  # fmt: skip
+@click.option(
+    "--project", envvar="WANDB_PROJECT", default="stopwatch", show_default=True,
+    help="With --wandb: the project.",
+)  # fmt: skip
+@click.option(
+    "--key-file", envvar="WANDB_API_KEY_FILE", type=click.Path(path_type=Path), metavar="FILE",
+    help="With --wandb: read the API key from this file, as `kit upload` does.",
+)  # fmt: skip
+@click.option(
+    "--timeout", type=click.FloatRange(min=1), default=120.0, show_default=True,
+    help="With --wandb: wait so many seconds for each step.",
+)  # fmt: skip
 def report(
     html_file: Path | None, figures_folder: Path | None, form: Any, **options: Any
 ) -> None:  # fmt: skip
@@ -50,8 +74,11 @@ def report(
     from kit.report.files import write_figures
     from kit.report.page.render import page
 
-    if html_file is None and figures_folder is None:
-        raise UsageError("Say what to write: --html FILE, --figures FOLDER, or both.")
+    for_wandb = bool(options["to_wandb"] or options["spec_file"])
+    if html_file is None and figures_folder is None and not for_wandb:
+        raise UsageError(
+            "Say what to make: --html FILE, --figures FOLDER, --wandb, --spec FILE, or several."
+        )
     loaded = read(options)
     board, refusal = _board(loaded, options)
     facts = gather(loaded, board)
@@ -64,6 +91,23 @@ def report(
     if figures_folder is not None:
         for path in write_figures(facts, figures_folder, form):
             click.echo(path)
+    if for_wandb:
+        for made in _wandb_report(loaded, board, options):
+            click.echo(made)
+
+
+def _wandb_report(loaded: Loaded, board: Leaderboard | None, options: dict[str, Any]) -> list[str]:
+    """Make the report at W&B, its specification, or both."""
+    from kit.cli.report_wandb import write_wandb
+    from kit.cli.score_page import Scored
+
+    reports = [a.report for part in loaded.evidence for a in part.attempts if a.report]
+    if board is None or not reports:
+        raise UsageError(
+            "A report at W&B is made of a leaderboard of signed records. There is none here: "
+            f"{'these are logs' if not reports else 'the scores are not decided'}. --html takes it."
+        )
+    return write_wandb(Scored(loaded, board, (), {}), reports, options)
 
 
 def _board(loaded: Loaded, options: dict[str, Any]) -> tuple[Leaderboard | None, list[str]]:

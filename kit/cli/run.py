@@ -13,6 +13,7 @@ import click
 
 from kit import paths, registry
 from kit.cli.trial import EXIT_FAILED, Request, carry_out
+from kit.cli.witness_beside import witness_option, witnessing
 from kit.errors import UsageError
 
 if TYPE_CHECKING:
@@ -117,6 +118,7 @@ def _workload(ctx: click.Context, parameter: click.Parameter, value: str | None)
     "--build", is_flag=True,
     help="With containers: build the image first; seconds when only code has changed.",
 )  # fmt: skip
+@witness_option
 @click.option(
     "--stop-after", type=float, hidden=True, metavar="SECONDS",
     help="End the trial at the first evaluation or boundary after this submission time.",
@@ -145,7 +147,9 @@ def run(**options: Any) -> int:
     """
     _tie(options.pop("tied_to"))
     stop = _stop(*(options.pop(f"stop_{name}") for name in ("after", "rule", "evidence")))
-    return carry_out(Request(**options, stop=stop))
+    witness = options.pop("witness")
+    with witnessing(witness, options["results"].absolute(), as_json=options["json"]):
+        return carry_out(Request(**options, stop=stop))
 
 
 def _stop(after: float | None, rule: str, evidence: tuple[str, ...]) -> EarlyStop | None:

@@ -13,6 +13,7 @@ from kit.cli.study_setup import asked_for, assignment_options, evidence_for, thi
 from kit.cli.study_trials import definite_engine, settings_of, trial_options
 from kit.cli.trial import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK
 from kit.cli.trial_command import trial_command
+from kit.cli.witness_beside import witness_option, witnessing
 from kit.errors import UsageError
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     help="Run every trial in full, those too that were stopped early, or left out, because they"
     " could change no score.",
 )  # fmt: skip
+@witness_option
 @click.option(
     "--json", "as_json", is_flag=True,
     help="Write the result as one JSON object to stdout, and events as JSON lines to stderr.",
@@ -61,7 +63,8 @@ def study(as_json: bool, known: tuple[Path, ...], complete: bool, **options: Any
     scheduler = _scheduler(evidence, known, complete=complete)
     view = choose_study_view(stream_for_view(), as_json=as_json)
     options["engine"] = definite_engine(options["engine"], view.note)
-    with Signals() as signals:
+    witness = witnessing(options.pop("witness"), evidence.results, as_json=as_json)
+    with Signals() as signals, witness:
         try:
             board = run_study(
                 Study(evidence, trial_command(evidence, settings_of(options)), scheduler),

@@ -110,8 +110,8 @@ def _destination(options: dict[str, Any]) -> Destination:
     offline = replace(to, offline=options["folder"].absolute())
     if options["offline"] or _wants_offline():
         return offline
-    key = _read_key(options["key_file"])
-    if key or _finds_key():
+    key = read_key(options["key_file"])
+    if key or finds_key():
         return replace(to, api_key=key)
     if os.environ.get("WANDB_MODE"):
         raise UsageError(
@@ -132,7 +132,7 @@ def _wants_offline() -> bool:
     return _MODES[mode]
 
 
-def _read_key(file: Path | None) -> str | None:
+def read_key(file: Path | None) -> str | None:
     if file is None:
         return None
     try:
@@ -143,7 +143,7 @@ def _read_key(file: Path | None) -> str | None:
         raise UsageError(f"--key-file={file} holds no key: it is not text.") from None
 
 
-def _finds_key() -> bool:
+def finds_key() -> bool:
     """Tell whether the SDK finds a key by itself, in a process that leaves nothing of it behind."""
     if os.environ.get("WANDB_API_KEY"):
         return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,26 @@ def test_page_of_a_leaderboard(known, tmp_path, capsys):
     assert "<h2>Scores</h2>" in text
     assert "second, mnist: study 2, trial 2" in text  # missing
     assert "1 trials were stopped early" in output.err
+
+
+def test_the_specification_of_a_wandb_report_needs_no_network(known, tmp_path, capsys):
+    results, ruleset = known
+    words = ("report", results.root, "--ruleset", ruleset, "--resamples", "0", "--entity", "team")
+    texts = []
+    for name in ("first.json", "again.json"):
+        assert kit(*words, "--spec", tmp_path / name) == 0
+        assert capsys.readouterr().out == f"{tmp_path / name}\n"
+        texts.append((tmp_path / name).read_text())
+    assert texts[0] == texts[1]
+    assert "**Verified**" in texts[0]
+    assert "| rank | submission | score |" in json.loads(texts[0])["description"] + texts[0]
+
+
+def test_logs_make_no_report_at_wandb(tmp_path, capsys):
+    log, ruleset = small_log(tmp_path)
+    words = ("report", log, "--ruleset", ruleset, "--spec", tmp_path / "spec.json")
+    assert kit(*words) == 2
+    assert "is made of a leaderboard of signed records" in capsys.readouterr().err
 
 
 def test_page_of_a_submission_shows_times_and_no_score(known, tmp_path, capsys):
@@ -92,7 +113,7 @@ def test_figures_are_written_for_both_papers(tmp_path, form, capsys):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ((), "Say what to write: --html FILE, --figures FOLDER, or both."),
+        ((), "Say what to make: --html FILE, --figures FOLDER, --wandb, --spec FILE"),
         (("--html", "report.html", "--ruleset", "nothing"), "Unknown ruleset 'nothing'"),
         (("--html", "report.html"), "Logs do not say which ruleset"),
     ],

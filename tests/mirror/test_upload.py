@@ -95,6 +95,7 @@ def test_upload_replays_the_trial_beside_evidence_that_verifies(
         assert private.encode() not in everything, private
 
 
+@pytest.mark.slow
 def test_second_upload_sends_only_what_is_new(server, results, upload, monkeypatch):
     for name in HANDLERS.keys() - LEAN:
         monkeypatch.delitem(HANDLERS, name)
@@ -113,6 +114,7 @@ def test_second_upload_sends_only_what_is_new(server, results, upload, monkeypat
     assert content == results.ledger.path.read_bytes()
 
 
+@pytest.mark.slow
 def test_upload_survives_faults_that_pass(server, results, upload, tmp_path):
     server.faults.inject(Fault("file_stream", status=429), Fault("CommitArtifact", "cut_after"))
     assert statuses(upload(results)) == SENT
@@ -174,6 +176,7 @@ def test_second_attempt_repeats_what_the_first_could_not_send(server, results, u
     check_arrived(server, tmp_path / "copy")
 
 
+@pytest.mark.slow
 def test_file_of_which_half_arrived_is_noticed_and_named(server, results, upload):
     server.faults.inject(Fault("put", "half", after=4))  # the run has files of its own
     halved = upload(results)

@@ -1,0 +1,105 @@
+"""Reads a W&B project through W&B's own SDK. Everything after this is without a network."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kit.errors import KitError, UsageError, VerificationError
+from kit.mirror.project import one_line
+from kit.review.copies import LIMITS_BYTES, Copies, RunCopy
+from kit.review.download import fetch
+
+if TYPE_CHECKING:
+    import wandb
+
+Tell = Callable[[str, int, int | None], None]  # a stage, how much of it is done, of how much
+_TRIAL = "trial"  # the job type whose runs have a history
+
+
+@dataclass(frozen=True)
+class Address:
+    """A project at W&B, and how patiently to ask for it."""
+
+    entity: str
+    project: str
+    timeout_seconds: float = 60.0
+    api_key: str | None = field(default=None, repr=False)  # None: the SDK finds one
+
+    def __str__(self) -> str:
+        return f"{self.entity}/{self.project}"
+
+
+def read_project(address: Address, folder: Path, *, tell: Tell) -> Copies:
+    """Read all runs and download all evidence of a project below `folder`; `tell` hears how far.
+
+    Raises:
+        UsageError: there is no such project, or it is not for this key.
+        VerificationError: the server does not answer.
+        TrialError: `folder` cannot be written.
+    """
+    os.environ.setdefault("WANDB_SILENT", "true")  # before the import: progress is ours to show
+    import wandb
+
+    try:
+        api = wandb.Api(timeout=max(1, round(address.timeout_seconds)), api_key=address.api_key)
+        runs = _runs(api, address, tell)
+        versions = []
+        for number, artifact in enumerate(_artifacts(api, address), start=1):
+            versions.append(fetch(artifact, folder))
+            tell("evidence", number, None)
+    except KitError:
+        raise
+    except Exception as error:  # whatever SDK and HTTP library raise
+        raise VerificationError(
+            f"W&B does not answer for {address}: {one_line(error)}. Repeat: what was downloaded is "
+            "kept."
+        ) from error
+    return Copies(tuple(runs), tuple(versions))
+
+
+def _runs(api: wandb.Api, address: Address, tell: Tell) -> list[RunCopy]:
+    found: list[RunCopy] = []
+    listed = api.runs(str(address), lazy=False)
+    try:
+        count = len(listed)
+    except ValueError as error:  # what the SDK raises for a project that is not there
+        raise UsageError(
+            f"W&B shows no project {address} to this key: {one_line(error)}. Check the name, and "
+            "`wandb login`."
+        ) from None
+    for run in listed:
+        found.append(_run(run))
+        tell("runs", len(found), count)
+    return found
+
+
+def _run(run: Any) -> RunCopy:
+    rows = list(run.scan_history(use_cache=False)) if run.job_type == _TRIAL else []
+    return RunCopy(
+        run_id=run.id,
+        name=run.name or "",
+        group=run.group,
+        job_type=run.job_type,
+        tags=tuple(run.tags or ()),
+        config=dict(run.config),
+        summary=_plain(run.summary),
+        rows=tuple(rows),
+    )
+
+
+def _plain(summary: Any) -> Mapping[str, Any]:
+    return {key: dict(v) if hasattr(v, "items") else v for key, v in summary.items()}
+
+
+def _artifacts(api: wandb.Api, address: Address) -> Iterator[wandb.Artifact]:
+    for kind in LIMITS_BYTES:
+        try:
+            collections = [c.name for c in api.artifact_collections(str(address), kind)]
+        except ValueError:  # nothing of this type
+            continue
+        for name in collections:
+            yield from api.artifacts(kind, f"{address}/{name}")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -16,7 +16,6 @@ from kit.records.findings import TreeReport, VerificationReport
 from kit.records.signing import PublicKey
 from kit.records.tree import holds_evidence, verify_tree
 
-Figures = Callable[[VerificationReport], Mapping[str, bytes]]  # name -> PNG
 _SHOWN = 3  # problems in one message
 
 
@@ -37,18 +36,12 @@ class Plan:
     notices: tuple[str, ...]
 
 
-def no_figures(_: VerificationReport) -> Mapping[str, bytes]:
-    """Draw nothing."""
-    return {}
-
-
 def plan_upload(
     paths: Sequence[Path],
     *,
     unverified: bool = False,
     trusted: Sequence[PublicKey] = (),
     must_trust: bool = False,
-    figures: Figures = no_figures,
 ) -> Plan:
     """Verify everything below `paths` and return the runs to send, ledgers last.
 
@@ -57,7 +50,6 @@ def plan_upload(
         unverified: take what does not verify, too; its runs are tagged so.
         trusted: keys whose owner is known.
         must_trust: another key is then a problem.
-        figures: draws what a run shows beside its curves.
 
     Raises:
         UsageError: there is nothing to send.
@@ -85,16 +77,12 @@ def plan_upload(
         for report in reports.values()
         if report.record is None
     ]
-    tasks = [Task(_label(report), _maker(report, figures)) for report in readable]
+    tasks = [Task(_label(report), _maker(report)) for report in readable]
     return Plan((*tasks, *_ledgers(paths)), len(readable), tuple(notices))
 
 
-def _maker(report: VerificationReport, figures: Figures) -> Callable[[], Replay]:
-    def make() -> Replay:
-        replay = replay_of(report, read_record_files(report))
-        return replace(replay, images=figures(report)) if replay.rows else replay
-
-    return make
+def _maker(report: VerificationReport) -> Callable[[], Replay]:
+    return lambda: replay_of(report, read_record_files(report))
 
 
 def _ledgers(paths: Sequence[Path]) -> list[Task]:

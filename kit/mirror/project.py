@@ -10,13 +10,12 @@ whatever was cut off before is taken up where it stands.
 from __future__ import annotations
 
 import hashlib
-import io
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from kit.errors import UploadFailed, VerificationError
 from kit.mirror.bundle import Bundle
@@ -174,9 +173,9 @@ def open_run(
 
 
 def log_history(run: wandb.Run, replay: Replay) -> None:
-    """Log every row under its number, figures with the last one."""
+    """Log every row under its number."""
     for number, row in enumerate(replay.rows, start=1):
-        run.log({**row, **(_images(replay) if number == len(replay.rows) else {})}, step=number)
+        run.log(dict(row), step=number)
     run.summary.update(dict(replay.summary))
 
 
@@ -231,16 +230,6 @@ def compare(sent: Mapping[str, bytes], found: Mapping[str, bytes]) -> str:
 def one_line(error: BaseException) -> str:
     """Return an error of the SDK on one line of bounded length."""
     return " ".join(str(error).split())[:300] or type(error).__name__
-
-
-def _images(replay: Replay) -> dict[str, Any]:
-    if not replay.images:
-        return {}
-    import wandb
-    from PIL import Image
-
-    opened = {name: Image.open(io.BytesIO(png)) for name, png in replay.images.items()}
-    return {f"figures/{name}": wandb.Image(image) for name, image in opened.items()}
 
 
 def _sha256(content: bytes) -> str:

@@ -33,7 +33,6 @@ class Replay:
     bundle: Bundle
     rows: Sequence[Mapping[str, float]] = ()
     best: Mapping[str, str] = field(default_factory=dict)  # metric -> "min" or "max"
-    images: Mapping[str, bytes] = field(default_factory=dict)  # name -> PNG
 
 
 def replay_of(report: VerificationReport, files: Mapping[str, bytes]) -> Replay:

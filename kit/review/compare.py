@@ -126,8 +126,8 @@ def same(shown: Any, expected: Any) -> bool:
 
 
 def _is_own(key: str) -> bool:
-    """Tell whether W&B itself, or a picture, is behind a key."""
-    return key.startswith(("_", "figures/"))
+    """Tell whether W&B itself is behind a key."""
+    return key.startswith("_")
 
 
 def _short(value: Any) -> str:

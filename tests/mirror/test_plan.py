@@ -65,8 +65,3 @@ def test_folder_without_evidence_is_refused(tmp_path):
         plan_upload([tmp_path])
     with pytest.raises(UsageError, match="no such folder"):
         plan_upload([tmp_path / "nowhere"])
-
-
-def test_figures_are_drawn_for_runs_with_a_history(results):
-    plan = plan_upload([results.root], figures=lambda report: {"curve": b"png"})
-    assert plan.tasks[0].make().images == {"curve": b"png"}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import signal
 import subprocess
@@ -12,11 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from PIL import Image
 
-from kit.mirror.plan import plan_upload
-from kit.mirror.project import Destination
-from kit.mirror.upload import Status, Upload
+from kit.mirror.upload import Status
 from kit.records.findings import VerificationReport
 from kit.records.record import TrialState
 from kit.records.verify import verify_record
@@ -237,14 +233,3 @@ def test_offline_runs_can_be_sent_with_wandb_sync(server, results, upload, tmp_p
     subprocess.run(command, check=True, timeout=120, stdout=subprocess.DEVNULL, cwd=tmp_path)
     check_arrived(server, tmp_path / "copy")
     assert statuses(upload(results)) == [Status.WAS_THERE, Status.WAS_THERE]
-
-
-@pytest.mark.slow
-def test_figures_are_images_of_the_last_row(server, results):
-    buffer = io.BytesIO()
-    Image.new("RGB", (4, 3)).save(buffer, "PNG")
-    plan = plan_upload([results.root], figures=lambda _: {"curve": buffer.getvalue()})
-    sender = Upload(Destination("team", PROJECT, 20), parallel=1, tell=lambda _: None)
-    assert statuses(sender.run(plan.tasks)) == SENT
-    shown = trial_run(server).history[-1]["figures/curve"]
-    assert (shown["_type"], shown["width"], shown["height"]) == ("image-file", 4, 3)

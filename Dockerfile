@@ -93,7 +93,7 @@ FROM cpu AS test
 COPY --from=test-packages /opt/stopwatch /opt/stopwatch
 COPY --from=test-source /stopwatch /stopwatch
 ENV PYTEST_ADDOPTS="-p no:cacheprovider" HYPOTHESIS_STORAGE_DIRECTORY=/tmp/hypothesis
-CMD ["python", "-m", "pytest", "-q", "-m", "not slow and not docker and not gpu"]
+CMD ["python", "-m", "pytest", "-q", "-m", "not slow and not docker and not gpu and not browser"]
 
 FROM installer AS gpu-packages
 COPY requirements/gpu.lock /tmp/

@@ -25,7 +25,7 @@ def processes_with(text: bytes) -> list[int]:
 @pytest.mark.parametrize(
     ("kind", "said"),
     [
-        ("exit", "SystemExit"),
+        pytest.param("exit", "SystemExit", marks=pytest.mark.slow),
         pytest.param("os_exit", "exit status 0", marks=pytest.mark.slow),
         pytest.param("abort", "SIGABRT", marks=pytest.mark.slow),
         ("kill", "SIGKILL"),

@@ -14,7 +14,7 @@ from kit.records.record import TrialState
     [
         pytest.param("shape", "float32", marks=pytest.mark.slow),
         ("dtype", "int32"),
-        ("name", "other tensors"),
+        pytest.param("name", "other tensors", marks=pytest.mark.slow),
         pytest.param("extra", "param/extra", marks=pytest.mark.slow),
         ("garbage", "not safetensors"),
     ],
@@ -34,7 +34,7 @@ def test_other_weights_than_the_models_are_a_violation(attack, kind: str, named:
         ("unasked_ready", "nobody asked for"),
         pytest.param("unasked_weights", "nobody asked for", marks=pytest.mark.slow),
         pytest.param("step_zero", "did not advance", marks=pytest.mark.slow),
-        ("unknown_field", "accuracy"),
+        pytest.param("unknown_field", "accuracy", marks=pytest.mark.slow),
         pytest.param("of_the_referee", "resume", marks=pytest.mark.slow),
     ],
 )

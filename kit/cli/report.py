@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kit.cli.reading import leaderboard, read, reading_options
+from kit.cli.wandb_access import access_options, project_options
 from kit.errors import UsageError
 
 if TYPE_CHECKING:
@@ -44,22 +45,8 @@ if TYPE_CHECKING:
     "--spec", "spec_file", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
     help="Write that report's specification as JSON to this file, without network.",
 )  # fmt: skip
-@click.option(
-    "--entity", envvar="WANDB_ENTITY", default="",
-    help="With --wandb: the user or team; without it, the key's own.",
-)  # fmt: skip
-@click.option(
-    "--project", envvar="WANDB_PROJECT", default="stopwatch", show_default=True,
-    help="With --wandb: the project.",
-)  # fmt: skip
-@click.option(
-    "--key-file", envvar="WANDB_API_KEY_FILE", type=click.Path(path_type=Path), metavar="FILE",
-    help="With --wandb: read the API key from this file, as `kit upload` does.",
-)  # fmt: skip
-@click.option(
-    "--timeout", type=click.FloatRange(min=1), default=120.0, show_default=True,
-    help="With --wandb: wait so many seconds for each step.",
-)  # fmt: skip
+@project_options
+@access_options(timeout_seconds=120)
 def report(
     html_file: Path | None, figures_folder: Path | None, form: Any, **options: Any
 ) -> None:  # fmt: skip

@@ -37,7 +37,7 @@ def write_wandb(
     """
     from importlib.util import find_spec
 
-    from kit.cli.upload import read_key
+    from kit.cli.wandb_access import read_key
     from kit.mirror.board_report import build_report, specification
     from kit.mirror.project import Destination
     from kit.mirror.report_upload import save_report

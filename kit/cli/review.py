@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from kit.cli.wandb_access import access_options, read_key
 from kit.errors import KitError, NotAvailable, UsageError
 
 if TYPE_CHECKING:
@@ -45,14 +46,7 @@ EXIT_DIFFERS = 1
     "--markdown", "markdown_file", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
     help="Write the leaderboard of what is believed to this Markdown file.",
 )  # fmt: skip
-@click.option(
-    "--timeout", type=click.FloatRange(min=1), default=60.0, show_default=True,
-    help="Wait so many seconds for each answer of W&B.",
-)  # fmt: skip
-@click.option(
-    "--key-file", envvar="WANDB_API_KEY_FILE", type=click.Path(path_type=Path), metavar="FILE",
-    help="Read the API key from this file; without it, as `kit upload` finds one.",
-)  # fmt: skip
+@access_options(timeout_seconds=60)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object to stdout.")
 @click.pass_context
 def review(
@@ -86,7 +80,6 @@ def review(
 def _address(options: dict[str, Any]) -> Address:
     from importlib.util import find_spec
 
-    from kit.cli.upload import read_key
     from kit.review.reading import Address
 
     if find_spec("wandb") is None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from collections import Counter
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -14,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kit import paths
+from kit.cli.wandb_access import access_options, finds_key, project_options, read_key
 from kit.errors import NotAvailable, UsageError
 
 if TYPE_CHECKING:
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
     from kit.mirror.upload import Result
 
 EXIT_FAILED = 1
-_FINDS_KEY = "import sys, wandb; sys.exit(not wandb.login(prompt=False, verify=False))"
 _MODES = {"online": False, "run": False, "offline": True, "dryrun": True}
 
 
@@ -32,19 +30,8 @@ _MODES = {"online": False, "run": False, "offline": True, "dryrun": True}
     " kit upload results --offline",
 )
 @click.argument("results", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option(
-    "--entity", envvar="WANDB_ENTITY", default="",
-    help="The user or team whose project it is; without it, the key's own.",
-)  # fmt: skip
-@click.option(
-    "--project", envvar="WANDB_PROJECT", default="stopwatch", show_default=True,
-    help="The project; it is made if there is none.",
-)  # fmt: skip
-@click.option(
-    "--key-file", envvar="WANDB_API_KEY_FILE", type=click.Path(path_type=Path), metavar="FILE",
-    help="Read the API key from this file. Without it, the key is looked for where `wandb login`"
-    " leaves it, and in WANDB_API_KEY.",
-)  # fmt: skip
+@project_options
+@access_options(timeout_seconds=120)
 @click.option(
     "--offline", is_flag=True,
     help="Write the runs into --folder and send nothing; so it is without a key, too.",
@@ -56,11 +43,6 @@ _MODES = {"online": False, "run": False, "offline": True, "dryrun": True}
 @click.option(
     "--parallel", type=click.IntRange(1, 16), default=4, show_default=True,
     help="Send so many runs side by side.",
-)  # fmt: skip
-@click.option(
-    "--timeout", type=click.FloatRange(min=1), default=120.0, show_default=True,
-    help="Wait so many seconds for each step of a run; the SDK repeats requests that the server"
-    " refuses for now.",
 )  # fmt: skip
 @click.option(
     "--trusted-key", "trusted_keys", multiple=True, metavar="KEY",
@@ -130,27 +112,6 @@ def _wants_offline() -> bool:
             f"WANDB_MODE={mode}."
         )
     return _MODES[mode]
-
-
-def read_key(file: Path | None) -> str | None:
-    if file is None:
-        return None
-    try:
-        return file.read_text(encoding="ascii").strip() or None
-    except OSError as error:
-        raise UsageError(f"--key-file={file} cannot be read: {error.strerror}.") from None
-    except UnicodeDecodeError:
-        raise UsageError(f"--key-file={file} holds no key: it is not text.") from None
-
-
-def finds_key() -> bool:
-    """Tell whether the SDK finds a key by itself, in a process that leaves nothing of it behind."""
-    if os.environ.get("WANDB_API_KEY"):
-        return True
-    nowhere = subprocess.DEVNULL
-    command = [sys.executable, "-P", "-c", _FINDS_KEY]
-    ended = subprocess.run(command, stdin=nowhere, stdout=nowhere, stderr=nowhere, check=False)
-    return ended.returncode == 0
 
 
 def _plan(options: dict[str, Any]) -> Plan:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from kit.cli.wandb_access import access_options, finds_key, project_options, read_key
 from kit.cli.witness_beside import COMPLETE
 from kit.errors import UsageError
 
@@ -29,22 +30,8 @@ _LEAST_PRIORITY = 19
     " kit run --workload mnist --witness organisers/stopwatch",
 )
 @click.argument("results", type=click.Path(file_okay=False, path_type=Path))
-@click.option(
-    "--entity", envvar="WANDB_ENTITY", default="",
-    help="The user or team whose project it is; without it, the key's own.",
-)  # fmt: skip
-@click.option(
-    "--project", envvar="WANDB_PROJECT", default="stopwatch", show_default=True,
-    help="The project.",
-)  # fmt: skip
-@click.option(
-    "--key-file", envvar="WANDB_API_KEY_FILE", type=click.Path(path_type=Path), metavar="FILE",
-    help="Read the API key from this file; without it, as `kit upload` finds one.",
-)  # fmt: skip
-@click.option(
-    "--timeout", type=click.FloatRange(min=1), default=60.0, show_default=True,
-    help="Wait so many seconds for each step of the SDK.",
-)  # fmt: skip
+@project_options
+@access_options(timeout_seconds=60)
 @click.option(
     "--follow", is_flag=True,
     help="Go on with each new head until Ctrl-C; a connection that is lost is caught up later.",
@@ -86,7 +73,6 @@ def witness(ctx: click.Context, /, results: Path, **options: Any) -> None:
 
 
 def _destination(options: dict[str, Any]) -> Destination:
-    from kit.cli.upload import finds_key, read_key
     from kit.mirror.project import Destination
 
     key = read_key(options["key_file"])

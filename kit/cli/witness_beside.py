@@ -70,7 +70,7 @@ def witnessing(project: str | None, results: Path, *, as_json: bool) -> Iterator
 
 
 def _start(project: str, results: Path) -> subprocess.Popen[bytes]:
-    from kit.cli.upload import finds_key
+    from kit.cli.wandb_access import finds_key
 
     if find_spec("wandb") is None:
         raise NotAvailable(

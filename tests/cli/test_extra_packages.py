@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from kit.cli.extra_packages import extras_folder
-from kit.cli.views.live import LiveView, Terminal
+from kit.cli.views.canvas import Terminal
+from kit.cli.views.live import LiveView
 from kit.cli.views.plain import PlainView
 from kit.engine import extras
 from kit.rules.extra_requirements import ExtraRequirement

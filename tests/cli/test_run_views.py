@@ -19,11 +19,12 @@ from kit.cli import run as run_module
 from kit.cli import trial as trial_module
 from kit.cli.main import main
 from kit.cli.views import wording
+from kit.cli.views.canvas import Terminal
 from kit.cli.views.choice import choose_view
 from kit.cli.views.estimate import seconds_to_target
 from kit.cli.views.history import Goal, History
 from kit.cli.views.jsonl import JsonLinesView
-from kit.cli.views.live import LiveView, Terminal, picture
+from kit.cli.views.live import LiveView, picture
 from kit.cli.views.plain import PlainView
 from kit.records.record import TargetRecord, TrialState
 from kit.referee.events import Progress

@@ -13,7 +13,7 @@ import pytest
 from rich.console import Console
 
 from kit.cli.views import study_summary
-from kit.cli.views.live import Terminal
+from kit.cli.views.canvas import Terminal
 from kit.cli.views.study_choice import choose_study_view
 from kit.cli.views.study_lines import StudyJsonView, StudyPlainView
 from kit.cli.views.study_live import StudyLiveView, picture

@@ -14,7 +14,7 @@ from rich.text import Text
 from kit.calibration.campaign import TUNING
 from kit.cli.tables import plain
 from kit.cli.views import wording
-from kit.cli.views.live import REDRAW_SECONDS, Terminal
+from kit.cli.views.canvas import REDRAW_SECONDS, Terminal
 from kit.cli.views.study_lines import SILENCE_SECONDS, StudyJsonView
 from kit.records.record import TrialState
 

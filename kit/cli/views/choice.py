@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TextIO
 
+from kit.cli.views.canvas import Terminal
 from kit.cli.views.jsonl import JsonLinesView
-from kit.cli.views.live import LiveView, Terminal
+from kit.cli.views.live import LiveView
 from kit.cli.views.plain import PlainView
 from kit.data.progress import Progress, shown_progress
 

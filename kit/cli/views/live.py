@@ -8,14 +8,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console, Group, RenderableType
-from rich.live import Live
+from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
 from kit.cli.views import wording
+from kit.cli.views.canvas import Canvas, Terminal
 from kit.cli.views.history import Goal, History
 
 if TYPE_CHECKING:
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from kit.referee.events import Outcome, Progress
     from kit.rules.plan import TrialPlan
 
-REDRAW_SECONDS = 0.5  # a picture costs a few milliseconds that a trainer on two cores would miss
 ROWS = 6
 _PHASES = {
     "setup": "Setting up the workload; the clock has not started",
@@ -113,47 +112,27 @@ def _evaluations(history: History) -> Table:
     return table
 
 
-class Terminal(Console):
-    """A console that goes quiet when its terminal is gone, where rich would end the process."""
-
-    def on_broken_pipe(self) -> None:
-        """Stop writing; the trial goes on."""
-        self.quiet = True
-
-
 class LiveView:
     """Draws on the console of stderr until the trial is finished; an `Observer`."""
 
     def __init__(self, console: Terminal, now: Callable[[], float] = time.monotonic) -> None:
-        self._live = Live(
-            console=console,
-            auto_refresh=False,
-            transient=True,
-            redirect_stdout=False,
-            redirect_stderr=False,
-        )
+        self._console = console
         self._now = now
-        self._drawn_at = float("-inf")
+        self._canvas: Canvas | None = None
         self._history: History | None = None
         self._early_notes: list[str] = []
 
     def started(self, plan: TrialPlan, *, isolation: str, attempt: int, folder: Path) -> None:
         """Open the picture."""
-        self._history = History(Goal.of(plan), isolation, attempt, folder)
-        for note in self._early_notes:
-            self._history.notes.append(note)
-        try:
-            self._live.start()
-        except OSError:
-            self._history = None
-        self._draw(force=True)
+        self._history = history = History(Goal.of(plan), isolation, attempt, folder)
+        history.notes.extend(self._early_notes)
+        self._canvas = Canvas(self._console, lambda: picture(history), self._now)
+        self._canvas.open()
 
     def note(self, message: str) -> None:
         """Show a message below the table."""
-        if self._history is None:
-            self._early_notes.append(message)
-            return
-        self._history.notes.append(message)
+        notes = self._early_notes if self._history is None else self._history.notes
+        notes.append(message)
         self._draw(force=True)
 
     def progress(self, progress: Progress) -> None:
@@ -175,16 +154,9 @@ class LiveView:
 
     def close(self) -> None:
         """Give the terminal back, in whatever state the trial is."""
-        try:
-            self._live.stop()
-        except OSError:
-            self._history = None
+        if self._canvas is not None:
+            self._canvas.close()
 
     def _draw(self, *, force: bool) -> None:
-        if self._history is None or (not force and self._now() - self._drawn_at < REDRAW_SECONDS):
-            return
-        self._drawn_at = self._now()
-        try:
-            self._live.update(picture(self._history), refresh=True)
-        except OSError:  # the terminal is gone; the trial goes on
-            self._history = None
+        if self._canvas is not None:
+            self._canvas.draw(force=force)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TextIO
 
-from kit.cli.views.live import Terminal
+from kit.cli.views.canvas import Terminal
 from kit.cli.views.study_lines import StudyJsonView, StudyPlainView
 from kit.cli.views.study_live import StudyLiveView
 

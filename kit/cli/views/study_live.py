@@ -7,13 +7,12 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Group, RenderableType
-from rich.live import Live
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 from kit.cli.views import wording
-from kit.cli.views.live import REDRAW_SECONDS, Terminal
+from kit.cli.views.canvas import Canvas, Terminal
 from kit.cli.views.study_progress import StudyProgress, cell
 
 if TYPE_CHECKING:
@@ -108,15 +107,8 @@ class StudyLiveView:
 
     def __init__(self, console: Terminal, now: Callable[[], float] = time.monotonic) -> None:
         self._console = console
-        self._live = Live(
-            console=console,
-            auto_refresh=False,
-            transient=True,
-            redirect_stdout=False,
-            redirect_stderr=False,
-        )
         self._now = now
-        self._drawn_at = float("-inf")
+        self._canvas = Canvas(console, self._picture, now)
         self._progress: StudyProgress | None = None
 
     def begun(self, assignment: Assignment, board: Board) -> None:
@@ -124,17 +116,13 @@ class StudyLiveView:
         for remark in assignment.remarks:
             self.note(remark)
         self._progress = StudyProgress(assignment, board, self._now)
-        try:
-            self._live.start()
-        except OSError:
-            self._progress = None
-        self._draw(force=True)
+        self._canvas.open()
 
     def started(self, run: Run, attempt: int) -> None:
         """Mark the trial that runs."""
         if self._progress is not None:
             self._progress.started(run, attempt)
-            self._draw(force=True)
+            self._canvas.draw()
 
     def event(self, run: Run, fields: Mapping[str, Any]) -> None:
         """Move the running trial on."""
@@ -142,33 +130,22 @@ class StudyLiveView:
             self.note(str(fields.get("message", "")))
         elif self._progress is not None:
             self._progress.event(fields)
-            self._draw(force=False)
+            self._canvas.draw(force=False)
 
     def ended(self, run: Run, board: Board) -> None:
         """Fill in the trial's cell."""
         if self._progress is not None:
             self._progress.ended(board)
-            self._draw(force=True)
+            self._canvas.draw()
 
     def note(self, message: str) -> None:
         """Write a line that stays above the picture."""
-        try:
-            self._console.print(Text(message, style="yellow"))
-        except OSError:
-            self._progress = None
+        self._canvas.print_above(Text(message, style="yellow"))
 
     def close(self) -> None:
         """Give the terminal back, in whatever state the study is."""
-        try:
-            self._live.stop()
-        except OSError:
-            self._progress = None
+        self._canvas.close()
 
-    def _draw(self, *, force: bool) -> None:
-        if self._progress is None or (not force and self._now() - self._drawn_at < REDRAW_SECONDS):
-            return
-        self._drawn_at = self._now()
-        try:
-            self._live.update(picture(self._progress, self._console.width), refresh=True)
-        except OSError:  # the terminal is gone; the study goes on
-            self._progress = None
+    def _picture(self) -> RenderableType:
+        assert self._progress is not None
+        return picture(self._progress, self._console.width)

@@ -15,13 +15,13 @@ _FACTS = {  # key in `environment.json` -> (words, whether it bears on the bits 
     "trainer_image_digest": ("the trainer's image", False),
     "data_manifest_sha256": ("prepared data", True),
     "extra_requirements": ("extra packages of the submission", True),
-    "trainer_environment": ("the trainer's environment variables", True),
     "python": ("Python", True),
     "cpu": ("processor", True),
     "cpu_cores": ("cores", True),
     "operating_system": ("operating system", False),
     "isolation": ("isolation", False),
 }
+_PLACES = {"STOPWATCH_DATA"}  # where prepared data lies; what it holds is compared by its digest
 _SHOWN_CHARACTERS = 60
 
 
@@ -70,6 +70,9 @@ def _differences(recorded: Mapping[str, Any], here: Mapping[str, Any]) -> Iterat
     for key, (words, bears) in _FACTS.items():
         if recorded.get(key) != here.get(key):
             yield Difference(words, _text(recorded.get(key)), _text(here.get(key)), bears)
+    yield from _variables(
+        _mapping(recorded, "trainer_environment"), _mapping(here, "trainer_environment")
+    )
     sources = [_revision(_mapping(one, "source")) for one in (recorded, here)]
     if sources[0] != sources[1]:
         yield Difference("the kit's source", sources[0], sources[1], bears=False)
@@ -78,6 +81,13 @@ def _differences(recorded: Mapping[str, Any], here: Mapping[str, Any]) -> Iterat
     if devices[0] != devices[1]:
         yield Difference("GPUs", devices[0], devices[1], bears=True)
     yield from _packages(_mapping(recorded, "packages"), _mapping(here, "packages"))
+
+
+def _variables(recorded: Mapping[str, Any], here: Mapping[str, Any]) -> Iterator[Difference]:
+    for name in sorted({*recorded, *here} - _PLACES):
+        was, now = _text(recorded.get(name)), _text(here.get(name))
+        if was != now:
+            yield Difference(f"the trainer's variable {name}", was, now, bears=True)
 
 
 def _locks(recorded: Mapping[str, Any], here: Mapping[str, Any]) -> Iterator[Difference]:

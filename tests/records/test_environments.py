@@ -19,6 +19,7 @@ HERE: dict[str, Any] = {
     "image_digest": None,
     "data_manifest_sha256": {"train": "3" * 64},
     "isolation": "bubblewrap",
+    "trainer_environment": {"HOME": "/tmp", "STOPWATCH_DATA": "/here/data"},
     "python": "3.11.9",
     "packages": {"tensorflow": "2.18.0", "keras": "3.8.0", "click": "8.1.0"},
     "cpu": "Some Processor",
@@ -37,6 +38,8 @@ def told(**changes: Any) -> dict[str, bool]:
 
 def test_the_same_machine_differs_in_nothing_whatever_its_load():
     assert told(load_average=[9.0, 9.0, 9.0], memory_bytes=2) == {}
+    elsewhere = HERE["trainer_environment"] | {"STOPWATCH_DATA": "/there"}
+    assert told(trainer_environment=elsewhere) == {}
     assert doubts_about_bits(HERE, HERE, ()) == []
 
 
@@ -45,6 +48,7 @@ def test_the_same_machine_differs_in_nothing_whatever_its_load():
     [
         ({"cpu": "Another"}, "processor", True),
         ({"cpu_cores": 4}, "cores", True),
+        ({"trainer_environment": {"HOME": "/tmp", "X": "1"}}, "the trainer's variable X", True),
         ({"data_manifest_sha256": {"train": "4" * 64}}, "prepared data", True),
         ({"packages": HERE["packages"] | {"tensorflow": "2.19.0"}}, "tensorflow", True),
         ({"gpus": [GPU]}, "GPUs", True),

@@ -150,8 +150,9 @@ def test_a_whole_study_with_ctrl_c_in_the_middle(
     assert result["trials"][0] == done
     started = [e for e in events if e["event"] == "trial_started"]
     ran = {(e["study"], e["trial"], e["attempt"]) for e in started}
-    assert ran == {(1, 2, 2), (2, 1, 1), (2, 2, 1)}
-    states = [a["state"] for a in result["trials"][1]["attempts"]]
+    # A study without any time comes before a second trial of one that has one.
+    assert ran == {(2, 1, 2), (2, 2, 1), (1, 2, 1)}
+    states = [a["state"] for a in result["trials"][2]["attempts"]]
     assert states[0] == TrialState.INTERRUPTED
     assert len(states) == 2
     verified(home)

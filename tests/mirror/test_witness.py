@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import subprocess
 import sys
@@ -20,6 +21,8 @@ from kit.records.record import TrialState
 from tests.mirror.conftest import PROJECT
 from tests.records.factory import Results, make_trial
 from tests.wandb_server import Fault
+
+_PR_SET_CHILD_SUBREAPER = 36  # prctl(2)
 
 
 @pytest.fixture
@@ -116,6 +119,8 @@ def test_heads_of_a_run_arrive_through_a_restart_of_the_server(own, server, capf
 
 @pytest.mark.slow
 def test_witness_is_no_child_of_the_run_and_ends_with_it(own, server, monkeypatch, capfd):
+    # Other tests make this process one that inherits orphans, as a referee does after this point.
+    ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 0)
     monkeypatch.setattr("kit.cli.witness_beside.LINGER_SECONDS", 1.0)
     server.faults.inject(Fault("*", kind="cut", times=None))
     with witnessing(f"team/{PROJECT}", own.root, as_json=True):

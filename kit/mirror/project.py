@@ -102,11 +102,11 @@ class Project:
             Exception: whatever the SDK raises when the server cannot be reached.
         """
         with self._session(replay) as run:
-            if run.starting_step <= len(replay.rows):
-                log_history(run, replay)
+            log_history(run, replay)
         if not evidence:
             return
         with self._session(replay) as run:
+            run.summary.update(dict(replay.summary))  # a session ends with the one it knows
             check_history(run.starting_step if run.resumed else 0, replay)
             artifact = as_artifact(replay.bundle, self._scratch)
             logged = run.log_artifact(artifact, aliases=[replay.bundle.alias])
@@ -173,9 +173,10 @@ def open_run(
 
 
 def log_history(run: wandb.Run, replay: Replay) -> None:
-    """Log every row under its number."""
-    for number, row in enumerate(replay.rows, start=1):
-        run.log(dict(row), step=number)
+    """Log every row under its number, unless the server has the last one, and the summary."""
+    if run.starting_step <= len(replay.rows):
+        for number, row in enumerate(replay.rows, start=1):
+            run.log(dict(row), step=number)
     run.summary.update(dict(replay.summary))
 
 
@@ -190,8 +191,8 @@ def check_history(starting_step: int, replay: Replay) -> None:
     if starting_step > expected:
         raise VerificationError(
             f"Run {replay.run_id} at W&B goes on at step {starting_step}, but its record has "
-            f"{len(replay.rows)} evaluations: somebody logged to it. Delete the run there, then "
-            "repeat."
+            f"{len(replay.rows)} evaluations: somebody logged to it, or two machines sent it at "
+            "the same moment. Delete the run there, then repeat."
         )
     if starting_step < expected:
         raise UploadFailed(

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Protocol
 
 from kit.errors import KitError, VerificationError
+from kit.mirror.alone import alone
 from kit.mirror.offline import OfflineFolder
 from kit.mirror.project import Destination, Project, Standing, one_line
 from kit.mirror.replay import Replay
@@ -136,7 +137,8 @@ def serve() -> None:
         try:
             if mirror is None:
                 mirror = open_mirror(destination, scratch)
-            answer = attempt(mirror, replay)
+            with alone(replay.run_id):
+                answer = attempt(mirror, replay)
         except VerificationError as error:
             answer = Answer(problem=str(error))
         except KitError as error:

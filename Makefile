@@ -78,8 +78,8 @@ calibrate: workload-given $(STAMP) ## Set targets and budgets: WORKLOAD=… [VAR
 leaderboard: $(STAMP) ## Run what the leaderboard in benchmarks/mini lacks and score it: [SUBMISSION=…, without it all]
 	@bash benchmarks/leaderboard.sh $(if $(filter-out file,$(origin SUBMISSION)),'$(SUBMISSION)')
 
-test: $(STAMP) ## Run the ordinary tests (minutes); ARGS=… goes to pytest
-	@$(VENV)/bin/python -m pytest -q -m 'not slow and not docker and not gpu and not browser' $(ARGS)
+test: $(STAMP) ## Run the ordinary tests (minutes), two at a time; ARGS=… goes to pytest
+	@$(VENV)/bin/python -m pytest -q -n 2 --dist worksteal -m 'not slow and not docker and not gpu and not browser' $(ARGS)
 
 test-docker: image ## Run the tests that need a container engine, and the image first
 	@$(VENV)/bin/python -m pytest -q -m 'docker and not slow and not gpu' $(ARGS)

@@ -58,3 +58,18 @@ def test_the_readme_shows_it() -> None:
     readme = (paths.PROJECT / "README.md").read_text()
     rows = table((BOARD / "leaderboard.md").read_text())
     assert "\n".join(rows) in readme
+
+
+def test_the_command_in_the_readme_makes_the_page_about_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    readme = (paths.PROJECT / "README.md").read_text()
+    (words,) = re.findall(r"`kit (report benchmarks/mini\S+ [^`]*)`", readme)
+    file = tmp_path / "report.html"
+    words = words.replace("report.html", str(file)).replace("benchmarks/mini", str(BOARD))
+    with pytest.raises(SystemExit):
+        main(words.split())
+    page = file.read_text()
+    for row in table((BOARD / "leaderboard.md").read_text())[2:]:
+        rank, submission, score, *_ = (cell.strip() for cell in row.strip("|").split("|"))
+        assert f'<td>{rank}</td><th scope="row">{submission}</th><td>{score}</td>' in page

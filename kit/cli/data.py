@@ -43,10 +43,12 @@ def data() -> None:
     help="Look for the original files in this folder first.",
 )
 def prepare_(names: tuple[str, ...], scale: str, user_folder: Path | None) -> None:
-    """Fetch and prepare data; what is prepared already is left as it is."""
+    """Fetch and prepare data; what is there already is read in full, and stays if it is right."""
     for name in names:
         with shown_progress(f"Preparing {name}") as progress:
-            folder = prepare(name, scale, user_folder=user_folder, progress=progress)
+            folder = prepare(
+                name, scale, user_folder=user_folder, progress=progress, read_everything=True
+            )
         megabytes = prepared_bytes(name, scale) / _BYTES_PER_MB
         click.echo(f"{name} ({scale}): prepared, {megabytes:,.1f} MB in {folder}")
 

@@ -16,7 +16,14 @@ import numpy as np
 
 from kit.data.definition import DataDefinition, data_definition, require_originals
 from kit.data.originals import fetch_originals
-from kit.data.prepared import MANIFEST, PARTS, is_prepared, manifest_bytes, scale_folder
+from kit.data.prepared import (
+    MANIFEST,
+    PARTS,
+    is_prepared,
+    manifest_bytes,
+    problems,
+    scale_folder,
+)
 from kit.data.progress import Progress, SilentProgress
 from kit.errors import DataError
 
@@ -44,8 +51,11 @@ def prepare(
     *,
     user_folder: Path | None = None,
     progress: Progress | None = None,
+    read_everything: bool = False,
 ) -> Path:
     """Prepare the data of a workload unless it is prepared; return its folder.
+
+    What is there is checked by its sizes, or by every checksum if `read_everything`.
 
     Raises:
         DataError: no source provides an original, the result differs from the definition, or this
@@ -54,12 +64,12 @@ def prepare(
     progress = progress or SilentProgress()
     definition = data_definition(workload, scale)
     folder = scale_folder(workload, scale)
-    if is_prepared(workload, scale):
+    if _is_sound(definition, read_everything):
         return folder
     require_originals(definition)
     try:
         with _exclusive(folder):
-            if not is_prepared(workload, scale):  # another process may have been faster
+            if not _is_sound(definition, read_everything):  # another process may have been faster
                 _prepare(definition, folder, user_folder, progress)
     except OSError as error:
         raise DataError(
@@ -67,6 +77,12 @@ def prepare(
             f"{error.strerror}."
         ) from None
     return folder
+
+
+def _is_sound(definition: DataDefinition, read_everything: bool) -> bool:
+    if not is_prepared(definition.workload, definition.scale):
+        return False
+    return not (read_everything and problems(definition, read_everything=True))
 
 
 def _prepare(

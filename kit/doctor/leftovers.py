@@ -15,6 +15,8 @@ from kit.referee.workspace import PREFIX
 
 YOUNG_SECONDS = 60.0
 KEY_PREFIX = f"{PREFIX}key-"  # a copy of the key for the referee's container: judged elsewhere
+# Locks and scratch of uploads: no command line tells that a running one uses them.
+UPLOAD_PREFIX = f"{PREFIX}upload"
 SUBJECT = "Leftovers"
 _TRAINER = ("-m", "kit.trainer")
 
@@ -53,7 +55,9 @@ def folders(
 ) -> Finding:
     """Look for temporary folders of trials that no running trainer uses."""
     found = [
-        folder for folder in old_folders(PREFIX, roots) if not folder.name.startswith(KEY_PREFIX)
+        folder
+        for folder in old_folders(PREFIX, roots)
+        if not folder.name.startswith((KEY_PREFIX, UPLOAD_PREFIX))
     ]
     if found:
         running = running_commands() if commands is None else commands

@@ -44,6 +44,8 @@ def test_verify_names_what_was_altered(toy, tmp_path):
     file.write_bytes(content)
     with pytest.raises(DataError, match=r"train/inputs\.npy has been altered"):
         run("verify")
+    run("prepare", "toy")  # as the message says
+    assert run("verify", "toy") == "toy (mini): every byte is as defined\n"
 
 
 def test_verify_without_data_says_what_to_do(toy):

@@ -46,9 +46,11 @@ def test_trainer_without_a_referee_is_found_and_others_are_left_alone():
 
 
 def test_abandoned_folder_is_found_and_one_in_use_is_not(tmp_path):
-    for name in ("stopwatch-old", "stopwatch-used", "stopwatch-new", "stopwatch-key-1", "other"):
+    uploads = ("stopwatch-uploads-0", "stopwatch-upload-abc")
+    old = ("stopwatch-old", "stopwatch-used", "stopwatch-key-1", *uploads)
+    for name in (*old, "stopwatch-new", "other"):
         (tmp_path / name).mkdir()
-    for name in ("stopwatch-old", "stopwatch-used", "stopwatch-key-1"):
+    for name in old:
         os.utime(tmp_path / name, (time.time() - 3600,) * 2)
     commands = [["bwrap", "--bind", str(tmp_path / "stopwatch-used"), "/exchange"]]
     finding = leftovers.folders([tmp_path], commands)

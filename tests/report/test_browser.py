@@ -192,6 +192,10 @@ def test_links_lead_to_trials(browser, leaderboard):
     title = browser.find(".panel h3").text
     assert title == "first, mnist, study 2, trial 2, attempt 1"
     assert browser.find("#filter-text").get_attribute("value") == ""
+    browser.find("#filter-text").send_keys("second")
+    browser.run("document.querySelector('#stopped a').click()")
+    browser.wait("document.querySelector('.panel')?.dataset.ready === 'true'")
+    assert browser.find(".panel h3").text == title
 
 
 def test_lines_say_whose_they_are_and_open_their_trial(browser, leaderboard):
@@ -246,6 +250,14 @@ def test_paper_shows_all_rows_and_no_controls(browser, leaderboard):
     assert base64.b64decode(document["data"]).startswith(b"%PDF")
     browser.do("Emulation.setEmulatedMedia", media="print")
     assert not browser.find("#filters").is_displayed()
+    browser.do(
+        "Emulation.setDeviceMetricsOverride",
+        width=718,
+        height=1000,
+        deviceScaleFactor=1,
+        mobile=False,
+    )  # A4 less the margins, at 96 dots per inch
+    assert browser.run("return document.querySelector('#trial-table').scrollWidth") <= 718
     assert browser.run("return getComputedStyle(document.body).backgroundColor") == (
         "rgb(255, 255, 255)"
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import xml.etree.ElementTree as ElementTree
 from dataclasses import replace
@@ -9,12 +10,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from kit.records.record import TrialState
 from kit.report import figures
 from kit.report.figures import DARK, LIGHT, PAGE
 from kit.report.figures.curves import MAX_LINES, value_limits
 from kit.report.figures.sensitivity import varied
 from kit.report.figures.style import BACKGROUND_LINES
+from tests.records.factory import Results
 from tests.report.made_up import HOSTILE, facts_of, hostile_record
+from tests.scoring.reading.records_factory import ruleset_file, run
 
 KINDS = {"scores", "profiles", "curves", "times", "spent", "sensitivity", "schedule"}
 
@@ -178,3 +182,28 @@ def test_names_that_the_font_lacks_do_no_harm(log_facts):
     renamed = replace(trial, slot=replace(trial.slot, submission="优化器"))
     picture = figures.curves(replace(log_facts, trials=(renamed,), board=None), "mnist")
     assert "优化器" in picture.inline_svg()
+
+
+def test_values_that_are_no_numbers_leave_a_figure_that_says_so(tmp_path):
+    results, ruleset = Results(tmp_path), ruleset_file(tmp_path)
+    run(results, ruleset, "first", values=(math.nan,) * 3, state=TrialState.OUT_OF_TIME)
+    facts = facts_of(results.root, ruleset=str(ruleset))
+    drawing = figures.curves(facts, "mnist", against="steps", theme=PAGE).inline_svg()
+    assert "no validation value is a number" in drawing
+
+
+def test_numbers_too_large_to_draw_do_no_harm(tmp_path):
+    results, ruleset = Results(tmp_path), ruleset_file(tmp_path)
+    for trial, number in ((1, 1), (2, 10**400)):
+        run(results, ruleset, "first", trial=trial, values=(-1e308, -1.7e308, 1e308),
+            hyperparameters={"huge": number, "rate": float(trial)})  # fmt: skip
+    facts = facts_of(results.root, ruleset=str(ruleset))
+    assert varied(facts.trials) == ["rate"]
+    for picture in figures.all_pictures(facts, theme=PAGE):
+        assert picture.png()
+
+
+def test_the_target_is_named_where_no_trial_ends(pictures):
+    (axes,) = pictures["curves-time-mnist"].figure.axes
+    (word,) = [text for text in axes.texts if "target" in text.get_text()]
+    assert word.get_window_extent().y0 > axes.get_window_extent().y1

@@ -6,11 +6,13 @@ import shutil
 
 import pytest
 
+from kit.records.record import TrialState
 from kit.report.page.unfinished import unfinished
 from kit.report.page.verdict import verdict_of
-from tests.records.factory import Results
+from kit.rules.ruleset import load_ruleset
+from tests.records.factory import Results, make_trial
 from tests.report.made_up import facts_of
-from tests.scoring.reading.records_factory import ruleset_file, run
+from tests.scoring.reading.records_factory import rules_record, ruleset_file, run
 
 
 def answers(verdict):
@@ -57,7 +59,9 @@ def test_one_changed_byte_is_the_headline(copied):
     verdict = verdict_of(facts_of(root, ruleset=ruleset, trusted=[key], unverified=True))
     assert verdict.level == "bad"
     assert verdict.headline.startswith("UNVERIFIED")
-    assert answers(verdict)["Verified?"].answer.startswith("No: 1 of 7 records do not match.")
+    found = answers(verdict)
+    assert found["Verified?"].answer.startswith("No: 1 of 7 records do not match.")
+    assert found["Official?"].level == "bad"
 
 
 def test_a_record_that_is_gone_is_listed(copied):
@@ -66,6 +70,9 @@ def test_a_record_that_is_gone_is_listed(copied):
     facts = facts_of(root, ruleset=ruleset, trusted=[key])
     assert [t.state for t in facts.trials if t.slot.submission == "first"][3] == "no_record"
     assert any("no record of it can be read here" in why for *_, why in unfinished(facts))
+    ledger = answers(verdict_of(facts))["Ledger"]
+    assert ledger.level == "care"
+    assert ledger.answer == "It lists 1 attempt of which there is no record here."
 
 
 def test_without_a_ledger_nothing_tells_what_is_missing(copied):
@@ -74,6 +81,35 @@ def test_without_a_ledger_nothing_tells_what_is_missing(copied):
     found = answers(verdict_of(facts_of(root, ruleset=ruleset, trusted=[key])))
     assert found["Ledger"].answer.startswith("None: ")
     assert found["Ledger"].level == "care"
+
+
+def test_a_ledger_of_some_records_is_none_of_the_others(copied, tmp_path):
+    root, ruleset, key = copied
+    apart = tmp_path / "apart" / "example" / "second"
+    shutil.move(root / "example/second", apart)
+    facts = facts_of(root / "example/first", apart, ruleset=ruleset, trusted=[key])
+    line = answers(verdict_of(facts))["Ledger"]
+    assert line.level == "care"
+    assert line.answer == "Only 4 of 7 records can be found in a ledger."
+
+
+def test_without_a_record_nothing_is_official(tmp_path):
+    results, ruleset = Results(tmp_path), ruleset_file(tmp_path)
+    rules = rules_record(load_ruleset(ruleset))
+    results.start(make_trial(rules=rules).record)
+    line = answers(verdict_of(facts_of(results.root, ruleset=str(ruleset))))["Official?"]
+    assert (line.level, line.answer) == ("bad", "No: there is no record.")
+
+
+def test_a_broken_rule_is_marked(tmp_path):
+    results, ruleset = Results(tmp_path), ruleset_file(tmp_path)
+    for study in (1, 2):
+        for trial in (1, 2):
+            run(results, ruleset, "first", study=study, trial=trial,
+                state=TrialState.RULE_VIOLATION, reason="It was late.")  # fmt: skip
+    facts = facts_of(results.root, ruleset=str(ruleset), trusted=[results.key.public])
+    line = answers(verdict_of(facts))["Trials"]
+    assert (line.level, line.answer) == ("care", "4 attempts: rule violation")
 
 
 def test_unofficial_records_say_why(tmp_path):

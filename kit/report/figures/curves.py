@@ -8,12 +8,14 @@ from typing import Literal
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import EngFormatter
+from matplotlib.ticker import EngFormatter, FixedLocator
 
 from kit.report.facts import Facts
 from kit.report.figures.picture import Picture, picture_name
 from kit.report.figures.style import (
     BACKGROUND_LINES,
+    FARTHEST,
+    FONT_POINTS,
     LIGHT,
     Theme,
     legend_below,
@@ -55,6 +57,10 @@ def curves(
         figure, (axes,) = new_figure(heading)
         _draw_lines(axes, facts, trials, unit=unit if against == "time" else None, theme=theme)
         _draw_target(axes, trials[0].goal, theme)
+        if not any(math.isfinite(value) for trial in trials for value in trial.curve.values):
+            axes.annotate("no validation value is a number", (0.5, 0.75), ha="center",
+                          xycoords="axes fraction", color=theme.muted)  # fmt: skip
+            axes.xaxis.set_major_locator(FixedLocator([0]))
         axes.set_ylim(*value_limits(trials))
         axes.set_xlim(left=0)
         if against == "steps":
@@ -79,26 +85,26 @@ def _draw_lines(
         best = (trial.slot, trial.attempt) in facts.best
         bitmap = many and not best
         x = trial.curve.steps if unit is None else np.asarray(trial.curve.seconds) / unit.seconds
+        y = np.clip(trial.curve.values, -FARTHEST, FARTHEST)
         (line,) = axes.plot(
-            x, trial.curve.values, color=BACKGROUND_LINES if bitmap else style.color,
+            x, y, color=BACKGROUND_LINES if bitmap else style.color,
             linestyle=style.dashes, linewidth=1.9 if best else 0.8,
             alpha=0.3 if bitmap else 1.0 if best else 0.6, rasterized=bitmap,
-            marker=style.marker if len(trial.curve.values) < 2 else None, markersize=4,
+            marker=style.marker if len(y) < 2 else None, markersize=4,
         )  # fmt: skip
         if not bitmap:
             line.set_gid(f"trial-{facts.numbers[trial.slot, trial.attempt]}")
         if best:  # the end says who it is, where dashes alone are hard to tell
-            axes.plot(x[-1:], trial.curve.values[-1:], style.marker, color=style.color,
-                      markersize=4.5)  # fmt: skip
+            axes.plot(x[-1:], y[-1:], style.marker, color=style.color, markersize=4.5)  # fmt: skip
 
 
 def _draw_target(axes: Axes, goal: Goal, theme: Theme) -> None:
     axes.axhline(goal.target, color=theme.ink, linewidth=1.0, linestyle=(0, (4, 3)))
-    axes.annotate(f"target {'≥' if goal.higher_is_better else '≤'} {goal.target:.5g}",
-                  (1, goal.target), xycoords=("axes fraction", "data"), ha="right", va="bottom",
-                  xytext=(0, 2), textcoords="offset points",
-                  bbox={"facecolor": theme.paper, "alpha": 0.7, "pad": 0.5, "linewidth": 0},
-                  )  # fmt: skip
+    sign = "≥" if goal.higher_is_better else "≤"
+    # Above the frame: inside it hides where trials end, which is at the target.
+    axes.annotate(f"dashed: target {sign} {goal.target:.5g}", (1, 1), xycoords="axes fraction",
+                  xytext=(0, 2), textcoords="offset points", ha="right", color=theme.muted,
+                  fontsize=FONT_POINTS - 1)  # fmt: skip
 
 
 def value_limits(trials: Sequence[Trial]) -> tuple[float, float]:
@@ -111,6 +117,7 @@ def value_limits(trials: Sequence[Trial]) -> tuple[float, float]:
     cut = 0.03 if len(trials) <= FEW_TRIALS else 0.15
     worst = float(np.quantile(values, cut if goal.higher_is_better else 1 - cut))
     best = max(values) if goal.higher_is_better else min(values)
+    worst, best = np.clip((worst, best), -FARTHEST, FARTHEST)
     low, high = min(worst, best, goal.target), max(worst, best, goal.target)
     margin = 0.06 * (high - low) or abs(high) * 0.05 or 1.0
     return (low - margin, high + margin)

@@ -13,6 +13,7 @@ from kit.report.facts import Facts
 from kit.report.figures.picture import Picture, picture_name
 from kit.report.figures.style import (
     BACKGROUND_LINES,
+    FARTHEST,
     LIGHT,
     Theme,
     legend_below,
@@ -112,7 +113,7 @@ def _number(trial: Trial, name: str) -> float | None:
     value = trial.hyperparameters.get(name)
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return float(value) if math.isfinite(value) else None
+    return float(value) if abs(value) <= FARTHEST else None  # false of NaN
 
 
 def _told(trials: Sequence[Trial], names: Sequence[str]) -> str:

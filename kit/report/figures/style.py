@@ -49,6 +49,7 @@ PAGE = Theme(
     "page", "#010f01", "#010f02", "#010f03", "#010f04",
     tuple(f"#010f1{n}" for n in range(len(LIGHT.series))),
 )  # fmt: skip
+FARTHEST = 1e100  # larger numbers overflow in matplotlib's arithmetic
 BACKGROUND_LINES = "#808080"  # of lines in a bitmap: readable on both papers
 
 _DASHES: tuple[Any, ...] = ("solid", (0, (5, 2)), (0, (1.2, 1.4)), (0, (6, 1.5, 1.2, 1.5)))

@@ -40,7 +40,7 @@ COLUMNS = (  # key, heading, kind: how the script shows and sorts it
     ("spent", "submission time (s)", "number"),
     ("steps", "steps", "number"),
     ("best", "best validation value", "number"),
-    ("official", "official", "text"),
+    ("official", "all conditions kept", "text"),
     ("signature", "signature", "text"),
     ("isolation", "isolation", "text"),
 )
@@ -160,8 +160,8 @@ def _summary(trial: Trial) -> list[tuple[str, str]]:
                    + ("none" if best is None else f"{best:.5g}")),
         ("Submission time", f"{unit.told(record.submission_seconds)} of a budget of"
                             f" {unit.told(record.rules.max_runtime_seconds)}"),
-        ("Official", "kept every condition" if record.official
-         else "no: " + "; ".join(record.unofficial_reasons)),
+        ("Official", "ran under all conditions; official if an organiser's key signed"
+         if record.official else "no: " + "; ".join(record.unofficial_reasons)),
         ("Signature", trust_of(report)),
         ("Verdict code", report.verdict_code or "none"),
         ("Counts", "yes" if trial.deciding else "no: another attempt at this trial counts"),

@@ -18,6 +18,9 @@ const openNamed = () => {
   if (named) trials.open(Number(named[1]));
 };
 window.addEventListener("hashchange", openNamed);
+document.addEventListener("click", (event) => {  // the same link again changes no hash
+  if (event.target.closest?.("a")?.getAttribute("href") === location.hash) openNamed();
+});
 if (location.hash) openNamed();
 else if (data.scope === "trial") document.querySelector("#trial-0 button").click();
 

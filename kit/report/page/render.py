@@ -130,7 +130,7 @@ def _groups(facts: Facts, drawn: Sequence[_Drawn]) -> list[tuple[str, list[_Draw
     for name in facts.submissions:
         own = [one for one in drawn if one.about == name and one.kind in of_submission]
         groups.append((f"Submission {name}", own))
-    return groups
+    return [(heading, own) for heading, own in groups if own]
 
 
 def _swatch(number: int) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from kit.records.findings import VerificationReport
+from kit.records.record import TrialState
 from kit.records.signing import DEVELOPMENT_KEY
 from kit.report.facts import Facts
 from kit.scoring.reading.conditions import conditions_of
@@ -48,7 +49,7 @@ def _lines(facts: Facts) -> Iterator[Line]:
     yield _official(facts, reports)
     if reports:
         yield _signed_by(reports)
-        yield _ledger(reports)
+        yield _ledger(facts, reports)
         yield from _conditions(reports)
     yield _trials(facts)
     ruleset = facts.loaded.ruleset
@@ -110,9 +111,13 @@ def _official(facts: Facts, reports: Sequence[VerificationReport]) -> Line:
     records = [report.record for report in reports if report.record]
     if facts.loaded.form != "records":
         return Line(question, "Unknown: logs do not say under which conditions they ran.", "care")
+    if not records:
+        return Line(question, "No: there is no record.", "bad")
     others = [record for record in records if not record.official]
     if not others:
-        kept = f"{_count(len(records), 'record')} kept every condition of the ruleset"
+        kept = f"{_count(len(records), 'record')} ran under all conditions of the ruleset"
+        if any(report.problems for report in reports):
+            return Line(question, f"Unknown: {kept}, if what does not match were true.", "bad")
         if any(report.signer and report.signer.name == DEVELOPMENT_KEY for report in reports):
             words = f"{kept}, but a development key signed: no organiser stands behind it."
             return Line(question, words, "care")
@@ -136,12 +141,20 @@ def _signed_by(reports: Sequence[VerificationReport]) -> Line:
     return Line("Signed by", _listed(found), "care" if unknown else "good")
 
 
-def _ledger(reports: Sequence[VerificationReport]) -> Line:
+def _ledger(facts: Facts, reports: Sequence[VerificationReport]) -> Line:
     notes = [f for r in reports for f in r.findings if f.check.startswith("ledger")]
     if any(finding.status == "problem" for finding in notes):
         return Line("Ledger", "It does not match the records.", "bad")
-    if not any(f.check == "ledger entries" and f.status == "ok" for f in notes):
+    entered = sum(f.check == "ledger entries" and f.status == "ok" for f in notes)
+    if not entered:
         return Line("Ledger", "None: nothing tells whether records were left out.", "care")
+    if entered < len(reports):
+        words = f"Only {entered} of {_count(len(reports), 'record')} can be found in a ledger."
+        return Line("Ledger", words, "care")
+    gone = sum(trial.report is None for trial in facts.trials)
+    if gone:
+        words = f"It lists {_count(gone, 'attempt')} of which there is no record here."
+        return Line("Ledger", words, "care")
     return Line(
         "Ledger",
         "Every record is entered with start and end. Self-attested: kept by those who ran the"
@@ -175,7 +188,8 @@ def _trials(facts: Facts) -> Line:
     words = f"{_count(len(facts.trials), 'attempt')}: {_listed(states)}"
     if missing and scored:
         return Line("Trials", f"{words}; {_count(missing, 'trial')} owed and missing", "care")
-    return Line("Trials", words)
+    broken = any(trial.state == TrialState.RULE_VIOLATION for trial in facts.trials)
+    return Line("Trials", words, "care" if broken else "good")
 
 
 def _count(number: int, noun: str) -> str:

@@ -100,7 +100,8 @@ def read_evidence(
     ]
     unknown = sum(r.signer is None or not r.signer.trusted for r in report.records)
     if unknown:
-        notices.append(f"{unknown} records are signed by keys that you do not know.")
+        records = "record is" if unknown == 1 else "records are"
+        notices.append(f"{unknown} {records} not signed by a key that you know.")
     ledger = find_ledger(path.resolve())
     if ledger is None:
         notices.append(f"{path}: there is no ledger, so nothing tells whether records are missing.")

@@ -173,7 +173,9 @@ def _request(options: dict[str, Any]) -> Request:
         tuning=options["tuning"],
         held_out=given_held_out(options["held_out"]),
         commit_sha256=options["commit"],
-        workloads=[name.strip() for name in workloads.split(",")] if workloads else None,
+        workloads=[name.strip() for name in workloads.split(",")]
+        if workloads is not None
+        else None,
         studies=options["studies"],
         as_present=options["compat"] is not None,
         unverified=options["unverified"],

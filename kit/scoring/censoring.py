@@ -7,7 +7,7 @@ import numpy as np
 from kit.errors import KitError
 from kit.scoring.bounds import Interval, contribution_bounds
 from kit.scoring.gates import Flags
-from kit.scoring.results import Floats, Results, TrialTimes
+from kit.scoring.results import Floats, MissingTrials, Results, TrialTimes
 from kit.scoring.times import median_over_studies
 from kit.scoring.trial import Slot, TrialResult
 
@@ -15,14 +15,21 @@ BASE, VARIANT = 0, 1
 
 
 class UndecidedScore(KitError):
-    """A score depends on trials that were stopped early; `trials` must be resumed."""
+    """A score depends on trials that were stopped early; `trials` must be resumed.
 
-    def __init__(self, trials: list[TrialResult], submissions: list[str]) -> None:
+    What is `missing` in their places counts as missed, and may be why they matter.
+    """
+
+    def __init__(
+        self, trials: list[TrialResult], submissions: list[str], missing: list[MissingTrials]
+    ) -> None:
         self.trials = trials
         named = "; ".join(_told(trial) for trial in trials)
+        gone = "; ".join(map(_told_missing, missing))
         super().__init__(
             f"The scores of {', '.join(submissions)} depend on trials that were stopped early. "
             f"Resume: {named}."
+            + (f" Missing beside them, and counted as missed: {gone}." if gone else "")
         )
 
 
@@ -48,7 +55,10 @@ def require_decided(results: Results) -> None:
     submissions = [
         name for name, row in zip(results.submissions, undecided, strict=True) if row.any()
     ]
-    raise UndecidedScore(_to_resume(results, medians, bounds), submissions)
+    trials = _to_resume(results, medians, bounds)
+    places = {(trial.slot.submission, trial.slot.label) for trial in trials}
+    missing = [gone for gone in results.missing() if (gone.submission, gone.label) in places]
+    raise UndecidedScore(trials, submissions, missing)
 
 
 def median_intervals(times: TrialTimes) -> Interval:
@@ -115,3 +125,8 @@ def _open_trials(results: Results, slots: list[Slot]) -> list[TrialResult]:
 def _told(trial: TrialResult) -> str:
     reasons = f" because {', '.join(trial.outcome.reasons)}" if trial.outcome.reasons else ""
     return f"{trial.slot} (stopped at {trial.outcome.lowest:.6g} s{reasons})"
+
+
+def _told_missing(gone: MissingTrials) -> str:
+    which = "" if gone.whole_study else f", trial {', '.join(map(str, gone.trials))}"
+    return f"{gone.submission}, {gone.label}, study {gone.study}{which}"

@@ -131,10 +131,13 @@ def _bases(ruleset: Ruleset, given: Sequence[str] | None, remarks: list[str]) ->
     scored = [name for name, rules in ruleset.workloads.items() if rules.scored]
     missing = [name for name in (*scored, *ruleset.planned) if name not in available]
     if missing:
-        remarks.append(
-            f"Not built yet, so not run: {', '.join(missing)}. A score needs all workloads of "
-            f"ruleset {ruleset.name}; what is missing counts as missed."
-        )
+        remark = f"Not built yet, so not run: {', '.join(missing)}."
+        if any(name in scored for name in missing):
+            remark += (
+                f" A score needs all workloads of ruleset {ruleset.name}; what is missing counts "
+                "as missed."
+            )
+        remarks.append(remark)
     bases = [name for name in scored if name in available]
     if not bases:
         raise NotAvailable(

@@ -127,6 +127,62 @@ def test_self_tuning_log_has_one_trial_a_study_and_a_longer_budget(tmp_path, cap
         assert line["times"]["criteo1tb"]["seconds"] == expected_seconds
 
 
+def test_first_studies_as_the_reference_scorer_counts_them(log, ruleset, capsys):
+    with log.open("a") as file:
+        file.writelines(f"first,{study},mnist,1,100,5.0,0.95\n" for study in (3, 4))
+    words = ("score", log, "--ruleset", ruleset, "--compat", "algoperf", "--json")
+    assert kit(*words, "--studies", "1") == 0
+    output = capsys.readouterr()
+    board = json.loads(output.out)
+    assert (board["studies"], board["studies_left_out"]) == (1, 1)
+    assert board["standings"][0]["times"]["mnist"]["seconds"] == 10.0
+    assert "all are used" not in output.err
+
+
+def test_number_that_can_be_no_count_is_refused_at_once(log, ruleset, capsys):
+    with log.open("a") as file:
+        file.write("first,999999,mnist,1,100,5.0,0.95\n")
+    assert kit("score", log, "--ruleset", ruleset, "--compat", "algoperf") == 2
+    error = capsys.readouterr().err
+    assert "first, mnist, study 999999, trial 1: studies and trials are counted on from" in error
+    assert error.count("\n") == 1
+
+
+def test_log_of_other_workloads_gives_no_leaderboard(log, ruleset, capsys):
+    log.write_text(log.read_text().replace(",mnist,", ",mnist2,"))
+    for words in ((), ("--compat", "algoperf")):
+        assert kit("score", log, "--ruleset", ruleset, *words) == 2
+        output = capsys.readouterr()
+        assert output.out == ""
+        assert "Nothing to score: no trial was measured on a workload that counts" in output.err
+        assert "Left out: 4 trials of 'mnist2': ruleset example has no such" in output.err
+
+
+def test_log_without_any_trial_of_a_held_out_variant_says_so(tmp_path, capsys):
+    log = tmp_path / "log.csv"
+    log.write_text(f"{LOG_HEADER}\nmine,study_0,wmt,1,100,10.0,99\n")
+    words = ("score", log, "--ruleset", "algoperf-0.5", "--resamples", "0")
+    for compat in ((), ("--compat", "algoperf")):
+        assert kit(*words, *compat) == 0
+        error = capsys.readouterr().err
+        assert "Nobody has a trial of the held-out wmt_glu_tanh, so nobody keeps wmt" in error
+    assert kit(*words, "--held-out", "none") == 0
+    assert "Nobody has a trial of the held-out" not in capsys.readouterr().err
+
+
+def test_log_that_looks_like_self_tuning_says_so(log, ruleset, capsys):
+    words = ("score", log, "--ruleset", ruleset)
+    assert kit(*words) == 0
+    hint = "If the submissions tuned themselves, say --tuning self-tuning"
+    assert hint in capsys.readouterr().err
+    assert kit(*words, "--tuning", "external") == 0
+    assert hint not in capsys.readouterr().err
+    with log.open("a") as file:
+        file.write("second,2,mnist,2,50,5,0.95\n")
+    assert kit(*words) == 0
+    assert hint not in capsys.readouterr().err
+
+
 def test_undecided_scores_name_the_trials_to_resume(results, ruleset, capsys):
     for study in (1, 2):
         run(results, ruleset, "first", study=study)
@@ -186,6 +242,7 @@ def test_unverified_records_are_marked_everywhere(results, ruleset, tmp_path, ca
         (("--ruleset", "mini", "--held-out", "mnist=silu"), "Unknown workload with held-out var"),
         (("--ruleset", "mini", "--held-out", "criteo1tb=silu"), "Unknown held-out variant of crit"),
         (("--ruleset", "mini", "--workloads", "wmt"), "Unknown scored workload 'wmt'"),
+        (("--ruleset", "mini", "--workloads", ""), "Unknown scored workload ''"),
         (("--ruleset", "RULESET", "--reference", "third"), "Unknown submission 'third'. Choose on"),
     ],
 )

@@ -64,6 +64,16 @@ def test_trial_that_can_matter_is_named():
     )
 
 
+def test_missing_trial_that_opens_the_question_is_named():
+    """The study's best is gone, so a trial that was stopped beside it matters."""
+    results = make_board({"a": {"w": [[stopped(30.0)]]}}, make_rules(trials=2))
+    with pytest.raises(UndecidedScore) as caught:
+        score(results)
+    assert str(caught.value).endswith(
+        " Missing beside them, and counted as missed: a, w, study 1, trial 2."
+    )
+
+
 def test_rival_that_is_disqualified_later_reopens_a_stopped_trial():
     """B was stopped beyond A's cut-off; then A missed the variant."""
     rules = make_rules(held_out={"w": "v"})

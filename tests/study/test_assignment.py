@@ -38,6 +38,13 @@ def test_all_scored_workloads_that_are_built_and_the_others_are_named(
     assert remark.startswith("Not built yet, so not run: speech, translation. A score needs all")
 
 
+def test_workloads_that_no_score_needs_are_only_named(tiny: Ruleset, tuned: Submission) -> None:
+    """`planned` ones have no numbers in the ruleset, so they are in no score."""
+    digits = tiny.model_copy(update={"workloads": {"digits": tiny.workloads["digits"]}})
+    assert digits.planned == ("translation",)
+    assert assign(digits, tuned).remarks == ("Not built yet, so not run: translation.",)
+
+
 def test_trials_run_study_by_study_and_bases_before_variants(
     project: Path, tuned: Submission
 ) -> None:

@@ -78,6 +78,14 @@ class LeftOut:
         return f"the held-out variant of {base} is {chosen or 'none'}"
 
 
+def out_of_order(problems: Sequence[str]) -> list[str]:
+    """Return the notice about rows that a reader took as they stand."""
+    if not problems:
+        return []
+    more = f" ({len(problems) - 1:,} more like it)" if len(problems) > 1 else ""
+    return [f"OUT OF ORDER, and used as it stands: {problems[0]}{more}"]
+
+
 def not_numbers(values: int, trials: int) -> list[str]:
     """Return the notice about metrics that are no finite numbers."""
     if not values:

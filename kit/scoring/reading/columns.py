@@ -5,7 +5,8 @@
 | a metric that is empty, NaN or infinite | never reaches a target; counted in a notice |
 | a cell that is no number; an empty time or step | refused: file, row, column |
 | a row with fewer or more cells than the header | refused: file, row |
-| a time that is negative, not finite or not after the one before; a step likewise | refused: row |
+| a time or step that is negative or not finite | refused: file, row |
+| a time or step not after the one before | refused: file, row; `--compat` uses and notes it |
 | a column that is missing or there twice | refused: file, column |
 """
 
@@ -61,7 +62,7 @@ def parse_table(data: bytes, file: str) -> Table | None:
         InvalidFile: it is not UTF-8, has quoted cells, or a row has another number of cells.
     """
     try:
-        text = data.decode("utf-8").replace("\r\n", "\n").rstrip("\n")
+        text = data.decode("utf-8-sig").replace("\r\n", "\n").rstrip("\n")
     except UnicodeDecodeError:
         raise InvalidFile(f"{file}: not UTF-8 text. {_FIX}") from None
     if '"' in text:
@@ -106,8 +107,22 @@ def metrics(cells: Iterable[str], *, file: str, column: str, first: int = 2) -> 
     return numbers([cell or "nan" for cell in cells], file=file, column=column, first=first)
 
 
-def check_increasing(values: ArrayLike, *, file: str, column: str, first: int = 2) -> None:
+def check_increasing(
+    values: ArrayLike,
+    *,
+    file: str,
+    column: str,
+    first: int = 2,
+    tolerated: list[str] | None = None,
+) -> None:
     """Check that times or steps are finite, not negative, and increase from row to row.
+
+    Args:
+        values: the cells as numbers.
+        file: named in messages.
+        column: named in messages.
+        first: the row of the first cell.
+        tolerated: where given, takes the sentence about a fall instead of raising it.
 
     Raises:
         InvalidFile: names the first row where they do not.
@@ -122,10 +137,13 @@ def check_increasing(values: ArrayLike, *, file: str, column: str, first: int = 
     back = np.flatnonzero(array[1:] <= array[:-1])
     if back.size:
         before, after = array[back[0]], array[back[0] + 1]
-        raise InvalidFile(
+        problem = (
             f"{file}: row {first + back[0] + 1}, column {column}: {after} does not come after "
-            f"{before} in the row before: rows were swapped, repeated or joined. {_FIX}"
+            f"{before} in the row before: rows were swapped, repeated or joined."
         )
+        if tolerated is None:
+            raise InvalidFile(f"{problem} {_FIX}")
+        tolerated.append(problem)
 
 
 def count_not_finite(values: ArrayLike) -> int:

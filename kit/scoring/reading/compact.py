@@ -1,8 +1,9 @@
 """Read the compact table: one CSV file, or CSV.gz, with a row for every evaluation of every trial.
 
 Columns: submission, study, workload, trial, global_step, accumulated_submission_time, value (the
-validation metric that the target is set on) and, optionally, framework. The rows of a trial stand
-together; the order of trials is that in which the reference scorer saw them, which breaks its ties.
+validation metric that the target is set on) and, optionally, framework; a workload's name may end
+in _jax or _pytorch, as AlgoPerf's folders do. The rows of a trial stand together; the order of
+trials is that in which the reference scorer saw them, which breaks its ties.
 A trial that was never measured has no row, so it is missing.
 """
 
@@ -17,7 +18,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from kit.errors import InvalidFile
-from kit.scoring.reading.batch import Batch, Curve, LeftOut, not_numbers
+from kit.scoring.reading.batch import Batch, Curve, LeftOut, not_numbers, out_of_order
 from kit.scoring.reading.columns import (
     Table,
     check_increasing,
@@ -38,7 +39,9 @@ COLUMNS = (
     "accumulated_submission_time",
     "value",
 )
+_IDENTITY = COLUMNS[:4]  # which trial a row belongs to
 _NUMBER = re.compile(r"(?:study_|trial_)?(\d{1,6})", re.ASCII)
+_FRAMEWORK = re.compile(r"_(jax|pytorch)$")
 
 
 @dataclass(frozen=True)
@@ -51,17 +54,23 @@ class _Block:
 
 
 def is_compact(path: Path) -> bool:
-    """Tell whether a file is a compact table, by its header."""
+    """Tell whether a file is meant as a compact table, by its header; columns may be missing."""
     try:
-        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
-            header = file.readline(4096).decode("utf-8", "replace").strip().split(",")
+        with gzip.open(path) if _is_packed(path) else path.open("rb") as file:
+            header = file.readline(4096).decode("utf-8-sig", "replace")
     except (OSError, EOFError, zlib.error):
         return False
-    return set(COLUMNS) <= set(header)
+    names = header.strip().replace('"', "").split(",")  # quotes are refused later, by row
+    return not set(names).isdisjoint(_IDENTITY)
 
 
-def read_compact(path: Path, rules: ScoringRules) -> Batch:
+def read_compact(path: Path, rules: ScoringRules, *, as_present: bool = False) -> Batch:
     """Read the trials of a compact table.
+
+    Args:
+        path: the table.
+        rules: decide what counts.
+        as_present: use rows whose time or step falls, and note them, instead of refusing them.
 
     Raises:
         InvalidFile: names the file and row of what cannot be read.
@@ -75,13 +84,17 @@ def read_compact(path: Path, rules: ScoringRules) -> Batch:
     left_out = LeftOut(rules)
     submissions, trials, lost = set(), [], []
     curves: dict[Slot, Curve] = {}
+    tolerated: list[str] = []
+    kept = tolerated if as_present else None
     for block in _blocks(table):
         first, part = block.start + 2, slice(block.start, block.end)
-        check_increasing(seconds[part], file=table.file, column=COLUMNS[5], first=first)
-        check_increasing(steps[part], file=table.file, column=COLUMNS[4], first=first)
+        for cells, column in ((seconds, COLUMNS[5]), (steps, COLUMNS[4])):
+            check_increasing(
+                cells[part], file=table.file, column=column, first=first, tolerated=kept
+            )
         submission, study, workload, trial, _ = block.key
         submissions.add(submission)
-        key = left_out.key_of(workload)
+        key = left_out.key_of(_FRAMEWORK.sub("", workload))
         if key is None:
             continue
         slot = Slot(submission, *key, _count(study, table, first), _count(trial, table, first))
@@ -89,13 +102,20 @@ def read_compact(path: Path, rules: ScoringRules) -> Batch:
         trials.append(judge(slot, seconds[part], values[part], rules.goals[key], source=source))
         curves[slot] = Curve(seconds[part], steps[part], values[part])
         lost.append(count_not_finite(values[part]))
-    notices = left_out.notices() + not_numbers(sum(lost), sum(map(bool, lost)))
+    notices = left_out.notices() + out_of_order(tolerated)
+    notices += not_numbers(sum(lost), sum(map(bool, lost)))
     return Batch(tuple(trials), tuple(sorted(submissions)), tuple(notices), curves)
+
+
+def _is_packed(path: Path) -> bool:
+    """Tell whether a file is gzip's by what it holds: a browser unpacks one and keeps its name."""
+    with path.open("rb") as file:
+        return file.read(2) == b"\x1f\x8b"
 
 
 def _content(path: Path) -> bytes:
     try:
-        return gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+        return gzip.decompress(path.read_bytes()) if _is_packed(path) else path.read_bytes()
     except (OSError, EOFError, zlib.error) as error:
         raise InvalidFile(
             f"{path}: cannot be read: {error}. Restore the file from a copy."
@@ -104,7 +124,7 @@ def _content(path: Path) -> bytes:
 
 def _blocks(table: Table) -> Iterator[_Block]:
     """Yield each trial's rows; refuse a trial whose rows stand in two places."""
-    columns = [table.column(name) for name in COLUMNS[:4]]
+    columns = [table.column(name) for name in _IDENTITY]
     columns.append(table.column("framework") if "framework" in table.header else [""] * table.rows)
     keys = list(zip(*columns, strict=True))
     changes = [n for n, (a, b) in enumerate(pairwise(keys), 1) if a != b]
@@ -115,7 +135,8 @@ def _blocks(table: Table) -> Iterator[_Block]:
         if identity in seen:
             raise InvalidFile(
                 f"{table.file}: row {start + 2}: the trial {submission}, {workload}, {study}, "
-                f"trial {trial} is there twice, first in row {seen[identity]}. Remove one of them."
+                f"trial {trial} is there twice, first in row {seen[identity]}. Remove one of them; "
+                "or, if these are rows of one trial, sort the table so that they stand together."
             )
         seen[identity] = start + 2
         yield _Block((*identity, framework), start, end)

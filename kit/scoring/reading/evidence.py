@@ -16,6 +16,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -98,15 +99,26 @@ def read_evidence(
         for entry in report.records
         if entry.record is None
     ]
-    unknown = sum(r.signer is None or not r.signer.trusted for r in report.records)
-    if unknown:
-        records = "record is" if unknown == 1 else "records are"
-        notices.append(f"{unknown} {records} not signed by a key that you know.")
+    notices += _unknown_keys(report)
     ledger = find_ledger(path.resolve())
     if ledger is None:
         notices.append(f"{path}: there is no ledger, so nothing tells whether records are missing.")
     attempts = _attempts(report, _below(path, ledger))
     return Evidence(path, attempts, tuple(notices), verified=not unverified)
+
+
+def _unknown_keys(report: TreeReport) -> list[str]:
+    """Return the notice about signers that are not trusted, with the records of each."""
+    unknown = Counter(
+        entry.signer.key.hex if entry.signer else "none that can be read"
+        for entry in report.records
+        if entry.signer is None or not entry.signer.trusted
+    )
+    if not unknown:
+        return []
+    listed = ", ".join(f"{key} ({count})" for key, count in unknown.most_common())
+    are = "record is" if unknown.total() == 1 else "records are"
+    return [f"{unknown.total()} {are} not signed by a key that you know: {listed}."]
 
 
 def attempts_by_place(evidence: Iterable[Evidence]) -> dict[Place, list[Trying]]:

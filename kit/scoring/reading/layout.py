@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from kit.errors import InvalidFile, UsageError
-from kit.scoring.reading.batch import Batch, Curve, LeftOut, not_numbers
+from kit.scoring.reading.batch import Batch, Curve, LeftOut, not_numbers, out_of_order
 from kit.scoring.reading.columns import (
     check_increasing,
     count_not_finite,
@@ -49,6 +49,7 @@ class _Found:
     unmeasured: int = 0
     lost: list[int] = field(default_factory=list)
     curves: dict[Slot, Curve] = field(default_factory=dict)
+    tolerated: list[str] | None = None  # takes rows out of order; None: they are refused
 
 
 def is_layout(path: Path) -> bool:
@@ -56,8 +57,13 @@ def is_layout(path: Path) -> bool:
     return any(_has_studies(folder) for folder in (path, *_folders(path)))
 
 
-def read_layout(path: Path, rules: ScoringRules) -> Batch:
+def read_layout(path: Path, rules: ScoringRules, *, as_present: bool = False) -> Batch:
     """Read all trials below a submission's folder, or a folder of such.
+
+    Args:
+        path: the folder.
+        rules: decide what counts.
+        as_present: use rows whose time or step falls, and note them, instead of refusing them.
 
     Raises:
         UsageError: nothing is there.
@@ -69,13 +75,14 @@ def read_layout(path: Path, rules: ScoringRules) -> Batch:
             f"{path} holds no log: expected <submission>/study_<i>/<workload>_<framework>/"
             "trial_<j>/. Give the folder above the submissions."
         )
-    found = _Found(LeftOut(rules))
+    found = _Found(LeftOut(rules), tolerated=[] if as_present else None)
     for folder in submissions:
         for study, study_folder in _numbered(folder, _STUDY, found):
             _read_study(folder.resolve().name, study, study_folder, rules, found)
     notices = [*found.notices, *found.left_out.notices()]
     if found.unmeasured:
         notices.append(f"{found.unmeasured} trial folders hold no {EVALUATIONS}: never measured.")
+    notices += out_of_order(found.tolerated or [])
     notices += not_numbers(sum(found.lost), sum(map(bool, found.lost)))
     names = tuple(sorted(folder.resolve().name for folder in submissions))
     return Batch(tuple(found.trials), names, tuple(notices), found.curves)
@@ -117,8 +124,8 @@ def _read_trial(slot: Slot, path: Path, goal: Goal, found: _Found) -> TrialResul
     seconds = numbers(table.column(SECONDS), file=file, column=SECONDS)
     steps = numbers(table.column(STEP), file=file, column=STEP)
     values = metrics(table.column(value), file=file, column=value)
-    check_increasing(seconds, file=file, column=SECONDS)
-    check_increasing(steps, file=file, column=STEP)
+    check_increasing(seconds, file=file, column=SECONDS, tolerated=found.tolerated)
+    check_increasing(steps, file=file, column=STEP, tolerated=found.tolerated)
     found.curves[slot] = Curve(seconds, steps, values)
     found.lost.append(count_not_finite(values))
     return judge(slot, seconds, values, goal, source=file)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
@@ -24,7 +25,9 @@ from kit.scoring.reading.layout import is_layout, read_layout
 from kit.scoring.reading.records import judge_records, ruleset_of, tuning_of
 from kit.scoring.results import Results, collect
 from kit.scoring.rules import TUNING_MODES, ScoringRules, TuningMode, scoring_rules
-from kit.scoring.trial import Slot
+from kit.scoring.trial import Slot, workload_label
+
+_MOST = 100  # studies, or trials of one; every number up to the highest takes a place
 
 Form = Literal["records", "AlgoPerf's logs", "a compact table"]
 
@@ -40,7 +43,7 @@ class Request:
     commit_sha256: str | None = None  # of the draw that `held_out` must be
     workloads: Sequence[str] | None = None  # None: all that the ruleset scores
     studies: int | None = None  # the first so many; None: all that the ruleset has
-    as_present: bool = False  # score the workloads, studies and trials that are there
+    as_present: bool = False  # score the workloads, studies, trials and rows as they are there
     unverified: bool = False
     trusted: Sequence[PublicKey] = ()
     must_trust: bool = False
@@ -167,7 +170,12 @@ def _load_logs(request: Request, form: Form) -> Loaded:
     choice = held_out_choice(ruleset, request.held_out, commit_sha256=request.commit_sha256)
     rules = _rules(request, ruleset, tuning, choice)
     read = read_compact if form == "a compact table" else read_layout
-    batch = join(read(path, rules) for path in request.paths)
+    batch = join(read(path, rules, as_present=request.as_present) for path in request.paths)
+    if not batch.trials:
+        raise UsageError(
+            f"Nothing to score: no trial was measured on a workload that counts under ruleset "
+            f"{ruleset.name}: {', '.join(rules.bases)}. {' '.join(batch.notices[:2])}"
+        )
     results, more = _collect(request, rules, batch)
     return Loaded(
         results=results,
@@ -178,6 +186,7 @@ def _load_logs(request: Request, form: Form) -> Loaded:
         notices=(
             *batch.notices,
             *more,
+            *_about_tuning(request, rules, ruleset, batch),
             *_about_rules(ruleset, results.rules),
             *about_no_choice(ruleset, choice),
         ),
@@ -211,14 +220,15 @@ def _one_mode(request: Request, modes: Mapping[str, TuningMode]) -> TuningMode:
 def _collect(request: Request, rules: ScoringRules, batch: Batch) -> tuple[Results, list[str]]:
     """Put the trials in their places; deal with workloads that nobody has trials of."""
     notices: list[str] = []
-    if request.as_present:
-        rules, notices = _with_room(rules, batch)
     if request.studies is not None:
         batch = _first_studies(batch, request.studies)
+    if request.as_present:
+        rules, notices = _with_room(rules, batch)
     results = collect(batch.trials, rules, submissions=batch.submissions)
     if not results.submissions:
         raise UsageError("No submission has anything that can be scored under these rules.")
     tried = {slot.base for slot in results.trials if slot.variant is None}
+    notices += _untried_variants(results, tried)
     untried = [base for base in rules.bases if base not in tried]
     if not untried:
         return results, notices
@@ -232,8 +242,22 @@ def _collect(request: Request, rules: ScoringRules, batch: Batch) -> tuple[Resul
         ]
     hint = f" To leave it out: --workloads {','.join(sorted(tried))}." if tried else ""
     return results, [
+        *notices,
         f"Nobody has a trial of {', '.join(untried)}, which ruleset {rules.ruleset} scores: it "
-        f"adds 0 to every score.{hint}"
+        f"adds 0 to every score.{hint}",
+    ]
+
+
+def _untried_variants(results: Results, tried: Collection[str]) -> list[str]:
+    """Return the notice about held-out variants that gate a workload and nobody has trials of."""
+    there = {slot.base for slot in results.trials if slot.variant is not None}
+    lost = [base for base in results.rules.held_out if base in tried and base not in there]
+    if not lost:
+        return []
+    labels = ", ".join(workload_label(base, results.rules.held_out[base]) for base in lost)
+    return [
+        f"Nobody has a trial of the held-out {labels}, so nobody keeps {', '.join(lost)}, and it "
+        "adds 0 to every score. Choose the variants that were run with --held-out."
     ]
 
 
@@ -249,7 +273,11 @@ def _first_studies(batch: Batch, studies: int) -> Batch:
 
 
 def _with_room(rules: ScoringRules, batch: Batch) -> tuple[ScoringRules, list[str]]:
-    """Return the rules with as many studies and trials as anyone has, where that is more."""
+    """Return the rules with as many studies and trials as anyone has, where that is more.
+
+    Raises:
+        UsageError: a number is so high that it can be no count.
+    """
     slots = [trial.slot for trial in batch.trials]
     studies = max((_numbers({s.study for s in slots if s.submission == name})
                    for name in batch.submissions), default=0)  # fmt: skip
@@ -257,6 +285,12 @@ def _with_room(rules: ScoringRules, batch: Batch) -> tuple[ScoringRules, list[st
                   for name in batch.submissions), default=0)  # fmt: skip
     if studies <= rules.studies and trials <= rules.trials:
         return rules, []
+    if max(studies, trials) > _MOST:
+        highest = max(slots, key=lambda slot: max(slot.study, slot.trial))
+        raise UsageError(
+            f"{highest}: studies and trials are counted on from 0 or 1, up to {_MOST} at most. "
+            "Number them without gaps, then score again."
+        )
     notice = (
         f"Ruleset {rules.ruleset} has {rules.studies} studies of {rules.trials} trials; there are "
         f"up to {studies} of {trials}, and all are used."
@@ -268,6 +302,22 @@ def _with_room(rules: ScoringRules, batch: Batch) -> tuple[ScoringRules, list[st
 def _numbers(used: set[int]) -> int:
     """Return how many numbers there are, from 0 or 1 up to the largest used."""
     return max(used, default=0) + (0 in used)
+
+
+def _about_tuning(
+    request: Request, rules: ScoringRules, ruleset: Ruleset, batch: Batch
+) -> list[str]:
+    """Return the notice that logs that were taken for external tuning look like self-tuning."""
+    slots = [trial.slot for trial in batch.trials]
+    studies = Counter((slot.submission, slot.label, slot.study) for slot in slots)
+    if request.tuning is not None or rules.trials == 1 or max(studies.values()) > 1:
+        return []
+    factor = ruleset.tuning.self_tuning.runtime_factor
+    return [
+        "Scored as external tuning, and no study here has more than one trial. If the submissions "
+        "tuned themselves, say --tuning self-tuning: studies of one trial, and budgets that are "
+        f"{factor:g} times as long."
+    ]
 
 
 def _about_rules(ruleset: Ruleset, rules: ScoringRules) -> list[str]:

@@ -6,8 +6,9 @@ import gzip
 
 import pytest
 
-from kit.errors import InvalidFile
+from kit.errors import InvalidFile, UsageError
 from kit.scoring.reading.compact import is_compact, read_compact
+from kit.scoring.results import collect
 from kit.scoring.trial import Slot
 from tests.scoring.boards import make_rules
 
@@ -42,11 +43,13 @@ def test_trials_are_read_in_the_order_of_the_file(tmp_path):
 
 def test_compressed_table_is_the_same(tmp_path):
     plain = write(tmp_path / "log.csv")
-    packed = tmp_path / "log.csv.gz"
+    expected = [trial.outcome for trial in read_compact(plain, RULES).trials]
+    packed, unpacked_by_a_browser = tmp_path / "packed", tmp_path / "log.csv.gz"
     packed.write_bytes(gzip.compress(plain.read_bytes()))
-    assert is_compact(packed)
-    ours, theirs = (read_compact(path, RULES).trials for path in (plain, packed))
-    assert [trial.outcome for trial in ours] == [trial.outcome for trial in theirs]
+    unpacked_by_a_browser.write_bytes(plain.read_bytes())
+    for path in (packed, unpacked_by_a_browser):
+        assert is_compact(path)
+        assert [trial.outcome for trial in read_compact(path, RULES).trials] == expected
 
 
 @pytest.mark.parametrize(
@@ -63,6 +66,7 @@ def test_compressed_table_is_the_same(tmp_path):
         (("a,study_0,w,2,9,1,0,jax", "a,study_0,w,2,8,2,0,jax"), "row 3, column global_step: 8.0"),
         (("a,first,w,2,1,1,0.1,jax",), "row 2: a study or trial must be a number such as 3 or"),
         ((ROWS[0], ROWS[2], ROWS[1]), "row 4: the trial a, w, study_0, trial 2 is there twice"),
+        ((ROWS[0], ROWS[2], ROWS[1]), "sort the table so that they stand together"),
         ((ROWS[0], "a,study_0,w,2,1,9,0.1,pytorch"), "row 3: the trial a, w, study_0, trial 2 is"),
         (('a,study_0,w,2,1,"1",0.1,jax',), "row 2: cells in quotes are not read"),
         ((), "holds no evaluation"),
@@ -78,9 +82,55 @@ def test_damage_is_named_by_file_and_row(tmp_path, rows, message):
 
 
 def test_missing_column_is_named(tmp_path):
-    path = write(tmp_path / "log.csv", ["1"], "value")
-    with pytest.raises(InvalidFile, match=r"there is no column 'accumulated_submission_time'"):
+    header = HEADER.replace("value", "score")
+    path = write(tmp_path / "log.csv", header=header)
+    assert is_compact(path)
+    with pytest.raises(
+        InvalidFile, match=rf"no column 'value'. Choose from the columns: {header[:9]}"
+    ):
         read_compact(path, RULES)
+
+
+def test_quotes_in_the_header_are_named(tmp_path):
+    path = write(tmp_path / "log.csv", header=HEADER.replace("value", '"value"'))
+    assert is_compact(path)
+    with pytest.raises(InvalidFile, match="row 1: cells in quotes are not read"):
+        read_compact(path, RULES)
+
+
+def test_byte_order_mark_is_no_part_of_a_column(tmp_path):
+    path = write(tmp_path / "log.csv")
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    assert is_compact(path)
+    assert len(read_compact(path, RULES).trials) == 2
+
+
+def test_framework_may_end_the_name_of_a_workload(tmp_path):
+    path = write(tmp_path / "log.csv", [row.replace(",w,", ",w_jax,") for row in ROWS])
+    expected = read_compact(write(tmp_path / "plain.csv"), RULES).trials
+    assert [trial.outcome for trial in read_compact(path, RULES).trials] == [
+        trial.outcome for trial in expected
+    ]
+
+
+def test_same_trial_of_two_frameworks_is_refused(tmp_path):
+    both = [row.replace(",w,", name) for name in (",w_jax,", ",w_pytorch,") for row in ROWS]
+    batch = read_compact(write(tmp_path / "log.csv", both), RULES)
+    with pytest.raises(UsageError, match=r"The same trial is there twice: a, w, study 0, trial 2"):
+        collect(batch.trials, RULES)
+
+
+def test_rows_out_of_order_are_used_as_present_and_noted(tmp_path):
+    """A run that was preempted repeats rows; the reference scorer takes the first that reaches."""
+    rows = ("a,study_0,w,2,50,20.5,0.1,jax", "a,study_0,w,2,40,10.5,0.95,jax")
+    path = write(tmp_path / "log.csv", rows)
+    batch = read_compact(path, RULES, as_present=True)
+    assert batch.trials[0].reached.seconds == 10.5
+    (notice,) = batch.notices
+    assert notice.startswith(f"OUT OF ORDER, and used as it stands: {path}: row 3, column accum")
+    assert notice.endswith("(1 more like it)")  # the step
+    with pytest.raises(InvalidFile, match="must be finite and not negative"):
+        read_compact(write(path, ["a,study_0,w,2,1,nan,0.1,jax"]), RULES, as_present=True)
 
 
 def test_truncated_archive_is_refused(tmp_path):

@@ -68,6 +68,14 @@ def test_damage_is_named_by_file_and_row(tmp_path, text, message):
     assert f"a/study_0/w_jax/trial_1/{EVALUATIONS}: {message}" in str(caught.value)
 
 
+def test_rows_out_of_order_are_used_as_present_and_noted(tmp_path):
+    write(tmp_path, HEADER + "2,2,2,0.1\n1,1,1,0.95\n")
+    batch = read_layout(tmp_path, RULES, as_present=True)
+    assert batch.trials[0].reached.seconds == 1.0
+    (notice,) = batch.notices
+    assert notice.startswith("OUT OF ORDER, and used as it stands: ")
+
+
 def test_other_folders_are_named(tmp_path):
     write(tmp_path)
     write(tmp_path, trial="a/study_0/mnist_jax/trial_1")

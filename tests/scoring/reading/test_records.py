@@ -65,7 +65,8 @@ def test_edited_file_is_refused_or_marked(results, ruleset):
 def test_foreign_key_is_refused_only_where_keys_are_asked_for(results, ruleset):
     run(results, ruleset, "first")
     loaded = read(results, ruleset, trusted=[])
-    assert "1 record is not signed by a key that you know." in loaded.notices
+    key = results.key.public.hex
+    assert f"1 record is not signed by a key that you know: {key} (1)." in loaded.notices
     with pytest.raises(VerificationError, match="Unknown key"):
         read(results, ruleset, trusted=[], must_trust=True)
 

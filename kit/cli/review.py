@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from kit.cli.wandb_access import access_options, read_key
+from kit.cli.wandb_access import access_options, finds_key, read_key
 from kit.errors import KitError, NotAvailable, UsageError
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ EXIT_DIFFERS = 1
 @click.option(
     "--folder", type=click.Path(file_okay=False, path_type=Path), metavar="FOLDER",
     show_default="review/ENTITY-PROJECT",
-    help="Keep downloads and evidence here; the same command goes on with what is there already.",
+    help="Keep the evidence here; a review that was interrupted goes on with its downloads.",
 )  # fmt: skip
 @click.option(
     "--trusted-keys", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
@@ -92,7 +93,13 @@ def _address(options: dict[str, Any]) -> Address:
             "Say whose project, and which: ENTITY/PROJECT, such as my-team/stopwatch. Received: "
             f"{options['project']!r}."
         )
-    return Address(entity, project, options["timeout"], read_key(options["key_file"]))
+    key = read_key(options["key_file"])
+    if key is None and not finds_key():
+        raise UsageError(
+            "There is no W&B key, and the project cannot be read without one. Run `wandb login`, "
+            "set WANDB_API_KEY, or give --key-file."
+        )
+    return Address(entity, project, options["timeout"], key)
 
 
 def _review(address: Address, options: dict[str, Any]) -> tuple[TrustedKeys, Review, Path]:
@@ -112,7 +119,10 @@ def _review(address: Address, options: dict[str, Any]) -> tuple[TrustedKeys, Rev
             progress.amount(done, total)
 
         copies = read_project(address, folder / "downloads", tell=tell)
-    return keys, examine(copies, keys, folder / "evidence"), folder
+    found = examine(copies, keys, folder / "evidence")
+    # W&B may have other files under the same digest by the next review, which must see them.
+    shutil.rmtree(folder / "downloads", ignore_errors=True)
+    return keys, found, folder
 
 
 def _scored(

@@ -161,7 +161,8 @@ def _print(results: list[Result], plan: Plan, destination: Destination) -> None:
 
     counts = Counter(result.status for result in results)
     where = destination.offline or f"{destination.entity or 'your entity'}/{destination.project}"
-    words = ", ".join(f"{counts[status]} {status}" for status in Status if counts[status])
+    called = {Status.SENT: "written"} if destination.offline else {}
+    words = ", ".join(f"{counts[s]} {called.get(s, s)}" for s in Status if counts[s])
     bad = counts[Status.FAILED] + counts[Status.NOT_TRIED]
     headline = "NOT COMPLETE" if bad else "WRITTEN" if destination.offline else "UPLOADED"
     ledgers = len(results) - plan.records

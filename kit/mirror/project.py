@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import wandb
 
 _PROGRAM = "kit upload"
+_ENDED = "finished"
 
 
 class Standing(StrEnum):
@@ -32,7 +33,7 @@ class Standing(StrEnum):
 
     MISSING = "missing"
     THERE = "there"  # every byte was read back
-    UNFINISHED = "unfinished"  # the evidence is there, but the session that sent it was cut off
+    UNFINISHED = "unfinished"  # the evidence is there; W&B shows the run as one that goes on
     DIFFERS = "differs"
 
 
@@ -91,7 +92,10 @@ class Project:
             }
         if difference := compare(bundle.files, found):
             return Standing.DIFFERS, difference
-        return (Standing.THERE if self._has_ended(replay) else Standing.UNFINISHED), ""
+        state = self._state(replay)
+        if state == _ENDED:
+            return Standing.THERE, ""
+        return Standing.UNFINISHED, f"W&B shows the run as {state}"
 
     def send(self, replay: Replay, *, evidence: bool = True) -> None:
         """Send a run, and its evidence if it is not there, from wherever an attempt was cut off.
@@ -112,14 +116,14 @@ class Project:
             logged = run.log_artifact(artifact, aliases=[replay.bundle.alias])
             logged.wait(timeout=round(self._to.timeout_seconds))
 
-    def _has_ended(self, replay: Replay) -> bool:
-        """Tell whether a run is not left open; a server that does not tell is believed."""
+    def _state(self, replay: Replay) -> str:
+        """Return what W&B says of a run; one of which it does not tell is taken for ended."""
         self._api.flush()  # type: ignore[no-untyped-call]  # it keeps runs as it saw them before
         try:
             run = self._api.run(f"{self._to.entity}/{self._to.project}/{replay.run_id}")
-            return str(run.state) == "finished"
+            return str(run.state or _ENDED)
         except Exception:  # noqa: BLE001  # whatever the SDK makes of an answer that it cannot use
-            return True
+            return _ENDED
 
     def _session(self, replay: Replay) -> wandb.Run:
         return open_run(replay, self._to, self._scratch, mode="online")
@@ -140,6 +144,7 @@ def open_run(
         disable_git=True,
         disable_code=True,
         disable_job_creation=True,
+        ignore_globs=("*",),  # no files beside the evidence; config and summary go another way
         x_disable_meta=True,
         x_disable_stats=True,
         x_disable_machine_info=True,

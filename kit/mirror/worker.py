@@ -166,13 +166,20 @@ def attempt(mirror: Mirror, replay: Replay) -> Answer:
     standing, before = mirror.look(replay)
     if standing is Standing.THERE:
         return Answer(was_there=True)
+    differed = standing is Standing.DIFFERS
     mirror.send(replay, evidence=standing is not Standing.UNFINISHED)
     standing, after = mirror.look(replay)
     name = f"{replay.bundle.name}:{replay.bundle.alias}"
-    if standing is Standing.THERE:
-        note = f"W&B's copy of {name} was not the signed one ({before}); it was sent again."
-        return Answer(note=note if before else "")
-    if standing is not Standing.DIFFERS:
+    if standing in (Standing.THERE, Standing.UNFINISHED):
+        notes = []
+        if differed:
+            notes.append(
+                f"W&B's copy of {name} was not the signed one ({before}); it was sent again."
+            )
+        if standing is Standing.UNFINISHED:
+            notes.append(f"{after}, although its session was ended.")
+        return Answer(note=" ".join(notes))
+    if standing is Standing.MISSING:
         return Answer(problem=f"{name} was sent, and is {standing}.", repeat=True)
     problem = f"W&B's copy of {name} is not the signed one: {after}. Delete it there, then repeat."
     return Answer(problem=problem, repeat=True)

@@ -221,9 +221,16 @@ def _about_runs(
             )
             yield Finding("evidence", "problem", f"run {run_id}", text)
     for run_id in sorted(runs.keys() - known):
-        if runs[run_id].job_type == BOARD_JOB:
+        if _is_board(runs[run_id]):
             text = "A leaderboard that a report shows. Nobody signed it, and it was not compared."
             yield Finding("run", "note", f"run {run_id!a}", text)
             continue
         text = "No signed record stands behind this run."
         yield Finding("run", "problem", f"run {run_id!a}", text)
+
+
+def _is_board(run: RunCopy) -> bool:
+    """Tell whether a run is what a report draws its profiles from, and cannot pass for a trial."""
+    digest = run.run_id.removeprefix(f"{BOARD_JOB}-")
+    named = (run.run_id, run.job_type, run.group) == (f"{BOARD_JOB}-{digest}", BOARD_JOB, BOARD_JOB)
+    return named and dict(run.config) == {"leaderboard": digest}

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 Tell = Callable[[str, int, int | None], None]  # a stage, how much of it is done, of how much
 _TRIAL = "trial"  # the job type whose runs have a history
+_MANY_ROWS = 10_000
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,6 @@ def _runs(api: wandb.Api, address: Address, tell: Tell) -> list[RunCopy]:
 
 
 def _run(run: Any) -> RunCopy:
-    rows = list(run.scan_history(use_cache=False)) if run.job_type == _TRIAL else []
     return RunCopy(
         run_id=run.id,
         name=run.name or "",
@@ -87,8 +87,17 @@ def _run(run: Any) -> RunCopy:
         tags=tuple(run.tags or ()),
         config=dict(run.config),
         summary=_plain(run.summary),
-        rows=tuple(rows),
+        rows=_rows(run) if run.job_type == _TRIAL else (),
     )
+
+
+def _rows(run: Any) -> tuple[Mapping[str, Any], ...]:
+    """Return a run's history; a server that tells no last step is asked for many rows at once."""
+    try:
+        rows = tuple(run.scan_history(use_cache=False))
+    except Exception:  # noqa: BLE001  # such a server; of a lost connection the next line tells
+        rows = ()
+    return rows or tuple(run.history(samples=_MANY_ROWS, pandas=False))
 
 
 def _plain(summary: Any) -> Mapping[str, Any]:

@@ -36,7 +36,7 @@ def test_without_a_key_the_runs_are_written_to_disk(results, tmp_path, capsys):
     assert "There is no W&B key, so the runs are written to disk" in shown.err
     assert "sent: example on mnist, study 1, trial 1\n" in shown.err
     assert shown.out.startswith(f"WRITTEN: {tmp_path / 'wandb'}\n")
-    assert "Trials: 1, ledgers: 1. Runs: 2 sent." in shown.out
+    assert "Trials: 1, ledgers: 1. Runs: 2 written." in shown.out
     assert len(list((tmp_path / "wandb").glob("offline-run-*"))) == 2
 
 

@@ -89,6 +89,7 @@ def test_upload_replays_the_trial_beside_evidence_that_verifies(
     folders = str(results.root), str(results.config)
     for private in (key, host, *folders, "hunter2", "nasa", "everything-in-one"):
         assert private.encode() not in everything, private
+    assert b"config.yaml" not in everything  # no files beside the evidence
 
 
 @pytest.mark.slow
@@ -162,6 +163,27 @@ def test_run_that_was_cut_off_behind_its_evidence_is_ended(server, results, uplo
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(("state", "again"), [("running", Status.SENT), (None, Status.WAS_THERE)])
+def test_run_that_the_server_never_calls_finished_is_sent_all_the_same(
+    server, results, upload, tmp_path, monkeypatch, state, again
+):
+    def never(*given):
+        answer = original(*given)
+        answer["project"]["run"]["state"] = state
+        return answer
+
+    original = HANDLERS["Run"]
+    monkeypatch.setitem(HANDLERS, "Run", never)
+    first, second = upload(results), upload(results)
+    assert statuses(first) == SENT
+    assert statuses(second) == [again, again]
+    notes = {result.note for result in (*first, *second)}
+    told = "W&B shows the run as running, although its session was ended."
+    assert notes == ({told} if state else {""})
+    check_arrived(server, tmp_path / "copy")
+
+
+@pytest.mark.slow
 def test_second_attempt_repeats_what_the_first_could_not_send(server, results, upload, tmp_path):
     """After HTTP 400 the SDK drops the rows and ends a run as if nothing were wrong."""
     server.faults.inject(Fault("file_stream", status=400))
@@ -174,7 +196,7 @@ def test_second_attempt_repeats_what_the_first_could_not_send(server, results, u
 
 @pytest.mark.slow
 def test_file_of_which_half_arrived_is_noticed_and_named(server, results, upload):
-    server.faults.inject(Fault("put", "half", after=4))  # the run has files of its own
+    server.faults.inject(Fault("put", "half", after=2))
     halved = upload(results)
     assert statuses(halved) == [Status.FAILED, Status.SENT]
     assert "is not the signed one" in halved[0].problem
@@ -184,7 +206,7 @@ def test_file_of_which_half_arrived_is_noticed_and_named(server, results, upload
 @pytest.mark.slow
 def test_half_a_file_is_sent_again_to_a_server_that_takes_it(server, results, upload, tmp_path):
     server.state.finds_same_content = False
-    server.faults.inject(Fault("put", "half", after=3))
+    server.faults.inject(Fault("put", "half", after=1))
     assert upload(results)[0].status is Status.FAILED
     again = upload(results)
     assert again[0].status is Status.SENT

@@ -92,6 +92,12 @@ def extra_run(m: Mirrored) -> None:
     m.server.state.run(ENTITY, PROJECT, "sw-" + "0" * 32).fields = {"jobType": "trial"}
 
 
+def trial_as_leaderboard(m: Mirrored) -> None:
+    extra = m.server.state.run(ENTITY, PROJECT, "sw-" + "0" * 32)
+    extra.fields = {"jobType": "leaderboard", "groupName": "leaderboard"}
+    extra.config = m.trials[0].config
+
+
 def lost_ledger(m: Mirrored) -> None:
     del m.server.state.artifacts[m.ledger.node_id]
 
@@ -129,6 +135,7 @@ CASES: list[tuple[Callable[[Mirrored], None], str, str, int]] = [
     (lost_run, "run", "W&B has no run of this record", 2),
     (lost_run_and_artifact, "evidence", "its run and its evidence cannot be found", 1),
     (extra_run, "run", "No signed record stands behind this run", 2),
+    (trial_as_leaderboard, "run", "No signed record stands behind this run", 2),
     (lost_ledger, "ledger", "There is no sound ledger", 0),
     (cut_ledger, "ledger", "of its head is missing at W&B", 1),
     (edited_ledger, "ledger", "The chain is not sound", 0),

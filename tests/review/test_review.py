@@ -11,6 +11,7 @@ import pytest
 from kit.cli.main import main
 from tests.review.mirrored import ENTITY, PROJECT, add_file
 from tests.wandb_server import Fault
+from tests.wandb_server.operations import HANDLERS
 from tests.wandb_server.state import HISTORY
 
 # What the SDK leaves open when a download fails.
@@ -110,9 +111,30 @@ def test_review_goes_on_where_a_restarted_server_cut_it_off(mirrored, review, mo
     assert code == 0
     downloads = server.seen.count("GetArtifactMembershipFileUrls")
     assert downloads == 2  # of three: one record was here already
-    server.seen.clear()
+
+
+def test_second_review_sees_what_was_changed_after_the_first(mirrored, review):
     assert review()[0] == 0
-    assert "GetArtifactMembershipFileUrls" not in server.seen
+    stored = mirrored.server.state.stored
+    stored[mirrored.evidence(mirrored.trials[0]).paths["log.txt"]] = b"another"
+    code, found = review()
+    assert code == 1
+    assert [problem["check"] for problem in found["problems"]] == ["digests"]
+
+
+@pytest.mark.parametrize("tells", ["nothing", "refuses"])
+def test_history_is_read_from_a_server_that_tells_no_last_step(
+    mirrored, review, monkeypatch, tells
+):
+    def nothing(state, given, url):
+        return {"project": {"run": {"historyKeys": None}}}
+
+    if tells == "nothing":
+        monkeypatch.setitem(HANDLERS, "RunHistoryKeys", nothing)
+    else:
+        monkeypatch.delitem(HANDLERS, "RunHistoryKeys")
+    code, found = review()
+    assert (code, found["problems"]) == (0, [])
 
 
 def run_plainly(capsys, *words: object) -> tuple[int, str, str]:
@@ -151,3 +173,10 @@ def test_request_that_makes_no_sense_exits_2(mirrored, capsys, monkeypatch, word
     assert code == 2
     assert message in error
     assert (mirrored.folder / "results" / "ledger.jsonl").exists()
+
+
+def test_review_without_a_key_asks_for_one(mirrored, capsys, monkeypatch, tmp_path):
+    monkeypatch.delenv("WANDB_API_KEY")
+    code, _, err = run_plainly(capsys, f"{ENTITY}/{PROJECT}", "--folder", tmp_path / "review")
+    assert code == 2
+    assert "There is no W&B key, and the project cannot be read without one." in err

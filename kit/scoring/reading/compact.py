@@ -12,9 +12,10 @@ from __future__ import annotations
 import gzip
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import compress, count
+from operator import ne
 from pathlib import Path
 
 from kit.errors import InvalidFile
@@ -126,11 +127,10 @@ def _blocks(table: Table) -> Iterator[_Block]:
     """Yield each trial's rows; refuse a trial whose rows stand in two places."""
     columns = [table.column(name) for name in _IDENTITY]
     columns.append(table.column("framework") if "framework" in table.header else [""] * table.rows)
-    keys = list(zip(*columns, strict=True))
-    changes = [n for n, (a, b) in enumerate(pairwise(keys), 1) if a != b]
+    changes = sorted({n for column in columns for n in _changes(column)})
     seen: dict[tuple[str, ...], int] = {}
     for start, end in zip([0, *changes], [*changes, table.rows], strict=True):
-        submission, study, workload, trial, framework = keys[start]
+        submission, study, workload, trial, framework = (column[start] for column in columns)
         identity = (submission, study, workload, trial)
         if identity in seen:
             raise InvalidFile(
@@ -140,6 +140,11 @@ def _blocks(table: Table) -> Iterator[_Block]:
             )
         seen[identity] = start + 2
         yield _Block((*identity, framework), start, end)
+
+
+def _changes(column: Sequence[str]) -> Iterator[int]:
+    """Yield the positions of cells that differ from the one before."""
+    return compress(count(1), map(ne, column, column[1:]))
 
 
 def _count(text: str, table: Table, row: int) -> int:

@@ -173,9 +173,7 @@ def _request(options: dict[str, Any]) -> Request:
         tuning=options["tuning"],
         held_out=given_held_out(options["held_out"]),
         commit_sha256=options["commit"],
-        workloads=[name.strip() for name in workloads.split(",")]
-        if workloads is not None
-        else None,
+        workloads=None if workloads is None else [n.strip() for n in workloads.split(",")],
         studies=options["studies"],
         as_present=options["compat"] is not None,
         unverified=options["unverified"],

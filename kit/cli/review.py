@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 from pathlib import Path
@@ -104,6 +105,7 @@ def _address(options: dict[str, Any]) -> Address:
 
 def _review(address: Address, options: dict[str, Any]) -> tuple[TrustedKeys, Review, Path]:
     from kit.data.progress import shown_progress
+    from kit.records.atomic import disk_errors
     from kit.review.examination import examine
     from kit.review.place import claim
     from kit.review.reading import read_project
@@ -112,16 +114,18 @@ def _review(address: Address, options: dict[str, Any]) -> tuple[TrustedKeys, Rev
     keys = load_trusted_keys(options["trusted_keys"])
     default = Path("review") / f"{address.entity}-{address.project}"
     folder = claim((options["folder"] or default).absolute())
+    downloads = folder / "downloads"
     with shown_progress("review") as progress:
 
         def tell(stage: str, done: int, total: int | None) -> None:
             progress.stage(stage)
             progress.amount(done, total)
 
-        copies = read_project(address, folder / "downloads", tell=tell)
+        copies = read_project(address, downloads, tell=tell)
     found = examine(copies, keys, folder / "evidence")
     # W&B may have other files under the same digest by the next review, which must see them.
-    shutil.rmtree(folder / "downloads", ignore_errors=True)
+    with disk_errors(downloads), contextlib.suppress(FileNotFoundError):
+        shutil.rmtree(downloads)
     return keys, found, folder
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
+import shutil
 from collections.abc import Iterator
 
 import pytest
@@ -180,3 +181,18 @@ def test_review_without_a_key_asks_for_one(mirrored, capsys, monkeypatch, tmp_pa
     code, _, err = run_plainly(capsys, f"{ENTITY}/{PROJECT}", "--folder", tmp_path / "review")
     assert code == 2
     assert "There is no W&B key, and the project cannot be read without one." in err
+
+
+def test_downloads_that_cannot_be_removed_are_no_silent_matter(mirrored, capsys, monkeypatch):
+    folder = mirrored.folder / "review"
+    remove = shutil.rmtree
+
+    def refuse(path, *given, **options):
+        if path == folder / "downloads":
+            raise PermissionError(13, "Permission denied", str(path))
+        remove(path, *given, **options)
+
+    monkeypatch.setattr(shutil, "rmtree", refuse)
+    code, _, err = run_plainly(capsys, f"{ENTITY}/{PROJECT}", "--folder", folder)
+    assert code == 1
+    assert f"Cannot write {folder / 'downloads'}: Permission denied" in err

@@ -13,6 +13,9 @@ from pydantic import (
     model_serializer,
 )
 
+from kit.contracts.target import Target
+from kit.contracts.trial_id import TrialId
+
 NANOSECONDS = 1_000_000_000
 IsolationLevel = Literal["container", "bubblewrap", "process", "inline"]
 _STRONGEST_FIRST: tuple[IsolationLevel, ...] = ("container", "bubblewrap", "process", "inline")
@@ -47,22 +50,13 @@ class Segment(_Schema):
     end_ns: int
 
 
-class TargetRecord(_Schema):
-    """The target that the trial was run against."""
-
-    metric: str
-    higher_is_better: bool
-    validation: float
-    test: float | None = None
-
-
 class RulesRecord(_Schema):
     """The numbers of the ruleset that decided this trial, runtime factor and overrides applied."""
 
     ruleset: str
     ruleset_sha256: str
     scale: str
-    target: TargetRecord
+    target: Target
     max_runtime_seconds: float
     eval_period_seconds: float
     step_hint: int
@@ -146,9 +140,16 @@ class TrialRecord(_Schema):
         return fields
 
     @property
-    def workload_label(self) -> str:
-        """Return "fastmri" or "fastmri_tanh": the name used in paths and in the ledger."""
-        return f"{self.workload}_{self.variant}" if self.variant else self.workload
+    def id(self) -> TrialId:
+        """Return which trial this is a record of."""
+        return TrialId(
+            ruleset=self.rules.ruleset,
+            submission=self.submission,
+            workload=self.workload,
+            variant=self.variant,
+            study=self.study,
+            trial=self.trial,
+        )
 
 
 class Evaluation(_Schema):

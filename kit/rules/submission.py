@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, PlainValidator, model_validator
 
 from kit import paths, registry
+from kit.contracts.schema import Schema
 from kit.errors import InvalidSubmission, UnknownName
 from kit.records.source_digest import digest_files
 from kit.rules.extra_requirements import (
@@ -23,7 +24,7 @@ from kit.rules.extra_requirements import (
 from kit.rules.folder import read_folder
 from kit.rules.ruleset import Count, Name, SubmissionLimits
 from kit.rules.strict_yaml import parse, shown
-from kit.rules.validation import Schema, check, load
+from kit.rules.validation import check, load
 
 DEFAULT_LIMITS = SubmissionLimits(
     max_bytes=1 << 20, suffixes=(".py", ".yaml", ".md", ".txt", ".lock")

@@ -2,38 +2,17 @@
 
 from __future__ import annotations
 
-import difflib
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
-from pydantic_core import ErrorDetails, PydanticCustomError
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
+from kit.contracts.schema import Schema
 from kit.errors import InvalidFile
 from kit.rules.strict_yaml import parse, read_bytes, shown
 
 _MAX_SHOWN_CHARACTERS = 80
-
-
-class Schema(BaseModel):
-    """Base of what a YAML file may say: unknown keys refused, no silent conversion, no NaN."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _refuse_unknown_keys(cls, data: Any) -> Any:
-        """Name the valid keys and the closest one, which pydantic's own message does not."""
-        if not isinstance(data, dict):
-            return data
-        for key in data:
-            if key not in cls.model_fields:
-                raise PydanticCustomError(
-                    "unknown_key",
-                    "unknown key {key}. {fix}",
-                    {"key": repr(key), "fix": _choose(str(key), list(cls.model_fields))},
-                )
-        return data
 
 
 Model = TypeVar("Model", bound=Schema)
@@ -85,12 +64,6 @@ def received(value: Any) -> str:
     text = text if text.isprintable() else ascii(text)
     short = len(text) <= _MAX_SHOWN_CHARACTERS
     return text if short else text[: _MAX_SHOWN_CHARACTERS - 1] + "…"
-
-
-def _choose(key: str, choices: list[str]) -> str:
-    close = difflib.get_close_matches(key, choices, n=1)
-    fix = f"Did you mean {close[0]!r}?" if close else "Remove it."
-    return f"Choose one of: {', '.join(choices)}. {fix}"
 
 
 def _sentence(error: ErrorDetails) -> str:

@@ -6,20 +6,20 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from kit.contracts.target import Target
 from kit.records.record import (
     NANOSECONDS,
     Evaluation,
     RulesRecord,
     SeedsRecord,
     Segment,
-    TargetRecord,
     TrainerReport,
     TrialRecord,
     TrialState,
 )
 from kit.referee.events import Outcome
 
-TARGET = TargetRecord(metric="accuracy", higher_is_better=True, validation=0.95, test=0.94)
+TARGET = Target(metric="accuracy", higher_is_better=True, validation=0.95, test=0.94)
 FOLDER = Path("/home/ada/stopwatch/results/mini/nadamw/mnist/study_1/trial_1")
 PROJECT = Path("/home/ada/stopwatch")
 REQUEST = ("--workload", "mnist", "--submission", "nadamw")

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from kit.records.against_rules import check_rules
-from kit.records.record import RulesRecord, TargetRecord
+from kit.records.record import RulesRecord
 from kit.rules.ruleset import WorkloadRules, load_ruleset
 from tests.records.factory import Trial, changed, make_trial
 
@@ -30,7 +30,7 @@ def recorded(rules: WorkloadRules, **fields: Any) -> Trial:
             ruleset="mini",
             ruleset_sha256=RULESET.sha256,
             scale="mini",
-            target=TargetRecord(**rules.target.model_dump()),
+            target=rules.target,
             max_runtime_seconds=rules.max_runtime_seconds,
             eval_period_seconds=rules.eval_period_seconds,
             step_hint=rules.step_hint,

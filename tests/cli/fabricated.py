@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from kit.contracts.target import Target
+from kit.contracts.trial_id import TrialId
 from kit.records.record import (
     NANOSECONDS,
     Evaluation,
@@ -18,6 +19,7 @@ from kit.records.record import (
     TrialState,
 )
 from kit.referee.events import Outcome
+from tests.records.factory import FORMAT_2
 
 TARGET = Target(metric="accuracy", higher_is_better=True, validation=0.95, test=0.94)
 FOLDER = Path("/home/ada/stopwatch/results/mini/nadamw/mnist/study_1/trial_1")
@@ -29,7 +31,7 @@ def plan(**changes: Any) -> Any:
     """Return what the views read of a `TrialPlan`."""
     target = changes.pop("target", TARGET)
     fields: dict[str, Any] = {
-        "workload_label": "mnist",
+        "id": TrialId("mini", "nadamw", "mnist", None, 1, 1),
         "submission": SimpleNamespace(name="nadamw"),
         "ruleset": SimpleNamespace(name="mini"),
         "study": 1,
@@ -110,6 +112,7 @@ def record(**changes: Any) -> TrialRecord:
         ],
         "trainer_report": TrainerReport(compile_seconds=2.3, handover_seconds=0.1),
         "peak_trainer_memory_bytes": 812_000_000,
+        **FORMAT_2,
     }
     return TrialRecord(**(fields | changes))
 

@@ -48,7 +48,7 @@ def attempt(number: int, state: TrialState | None, seconds: float = 4.0) -> Atte
 
 
 def trial_id(study: int, trial: int, variant: str | None = None) -> TrialId:
-    return TrialId("mini", "racer", "mnist", variant, study, trial)
+    return TrialId("sprint", "racer", "mnist", variant, study, trial)
 
 
 def board(of: Assignment) -> Board:

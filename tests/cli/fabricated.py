@@ -33,6 +33,7 @@ def plan(**changes: Any) -> Any:
     fields: dict[str, Any] = {
         "id": TrialId("mini", "nadamw", "mnist", None, 1, 1),
         "submission": SimpleNamespace(name="nadamw"),
+        "unofficial_reasons": (),
         "ruleset": SimpleNamespace(name="mini"),
         "study": 1,
         "trial": 1,

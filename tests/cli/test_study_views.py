@@ -89,7 +89,7 @@ def test_every_trial_has_a_cell_and_the_running_one_its_share() -> None:
     assert lines[2].split() == ["mnist", "4.12s", "∞", "fail", "∞", "cut", "≥6.00s"]
     assert lines[3].split() == ["mnist_wide", "▸", "25%", "·", "·", "·"]
     assert lines[4:6] == [
-        "mnist_wide, study 1, trial 1, attempt 2",
+        "racer, mnist_wide, study 1, trial 1, attempt 2",
         "training, step 1,200, 2.50 s of 10.0 s",
     ]
     assert lines[6] == "validation accuracy 0.5000 (target ≥ 0.6000)"

@@ -14,9 +14,10 @@ import pytest
 PROJECT = Path(__file__).resolve().parent.parent
 OWN = ("kit", "workloads", "submissions")
 FRAMEWORKS = {"keras", "tensorflow", "jax", "torch"}
-SHARED = {"kit", "errors", "paths", "registry"}  # `kit` is `from kit import __version__`
+SHARED = {"kit", "errors", "paths", "registry", "schema"}  # `kit` is `from kit import __version__`
 
 ALLOWED = {  # package of kit -> packages that it may import besides itself
+    "schema": {"errors", "paths"},
     "contracts": {"errors"},
     "algorithms": {"contracts"},
     "backend": {"contracts", "errors", "exchange"},

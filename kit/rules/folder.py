@@ -9,7 +9,7 @@ from pathlib import Path
 
 from kit.errors import InvalidSubmission
 from kit.rules.ruleset import SubmissionLimits
-from kit.rules.strict_yaml import shown
+from kit.schema.strict_yaml import shown
 
 MAX_ENTRIES = 500
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*", re.ASCII)

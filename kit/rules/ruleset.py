@@ -10,8 +10,8 @@ from pydantic import Field, PrivateAttr, model_validator
 
 from kit import paths, registry
 from kit.errors import InvalidFile, UnknownName
-from kit.rules.strict_yaml import parse, read_bytes, shown
-from kit.rules.validation import Schema, check
+from kit.schema.strict_yaml import parse, read_bytes, shown
+from kit.schema.validation import Schema, check
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$", max_length=80)]  # also a folder
 Seconds = Annotated[float, Field(gt=0)]

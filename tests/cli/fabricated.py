@@ -32,6 +32,7 @@ def plan(**changes: Any) -> Any:
     fields: dict[str, Any] = {
         "workload_label": "mnist",
         "submission": SimpleNamespace(name="nadamw"),
+        "unofficial_reasons": (),
         "ruleset": SimpleNamespace(name="mini"),
         "study": 1,
         "trial": 1,

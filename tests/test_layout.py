@@ -14,16 +14,11 @@ import pytest
 PROJECT = Path(__file__).resolve().parent.parent
 OWN = ("kit", "workloads", "submissions")
 FRAMEWORKS = {"keras", "tensorflow", "jax", "torch"}
-SHARED = {
-    "kit",
-    "contracts",
-    "errors",
-    "paths",
-    "registry",
-}  # `kit` is `from kit import __version__`
+SHARED = {"kit", "contracts", "errors", "paths", "registry", "schema"}
 
 ALLOWED = {  # package of kit -> packages that it may import besides itself
-    "contracts": {"errors"},
+    "schema": {"errors", "paths"},
+    "contracts": {"errors", "schema"},
     "algorithms": {"contracts"},
     "backend": {"contracts", "errors", "exchange"},
     "exchange": {"contracts", "errors"},

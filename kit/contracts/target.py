@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from kit.contracts.schema import Schema
+from kit.schema.validation import Schema
 
 MetricName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$", max_length=80)]
 

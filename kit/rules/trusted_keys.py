@@ -9,9 +9,8 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator
 
 from kit import paths
-from kit.contracts.schema import Schema
 from kit.records.signing import PublicKey
-from kit.rules.validation import load
+from kit.schema.validation import Schema, load
 
 Role = Literal["official_runner", "self_reporter"]
 

@@ -170,9 +170,9 @@ def _stop(record: TrialRecord) -> Stop | None:
 
 
 def _tuning(report: VerificationReport, ruleset: Ruleset, assumed: TuningMode | None) -> TuningMode:
-    from kit.rules.strict_yaml import parse
     from kit.rules.submission import Submission, SubmissionManifest
-    from kit.rules.validation import check
+    from kit.schema.strict_yaml import parse
+    from kit.schema.validation import check
 
     where = report.path / SUBMISSION
     try:

@@ -177,7 +177,7 @@ def _facts(shown: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 def _inner_fields(shown: Mapping[str, Any], fields: Mapping[str, Any]) -> dict[str, Any]:
     """Return HostConfig or Config without names, and without requests that Mounts answers."""
     kept = {name: value for name, value in fields.items() if name not in _REQUESTS}
-    if "Hostname" in kept and kept["Hostname"] == shown["Id"][:12]:
+    if "Hostname" in kept and kept["Hostname"] == str(shown["Id"])[:12]:
         del kept["Hostname"]
     if "Labels" in kept:
         labels = (kept["Labels"] or {}).items()

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kit.registry import read_yaml
+import yaml
 
 FILE = Path(__file__).with_name("docker-compose.yml")
 EXCHANGE = "exchange"
@@ -53,7 +53,7 @@ def rendered(variables: Mapping[str, str]) -> dict[str, Any]:
 
     A service's environment becomes name -> value, also for names that take over a variable.
     """
-    content: dict[str, Any] = _filled(read_yaml(FILE), variables)
+    content: dict[str, Any] = _filled(yaml.safe_load(FILE.read_text("utf-8")), variables)
     for service in content["services"].values():
         pairs = (entry.partition("=") for entry in service.get("environment", ()))
         service["environment"] = {

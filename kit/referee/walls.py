@@ -40,7 +40,7 @@ def engine_evidence(wait_seconds: float = _EVIDENCE_SECONDS) -> Mapping[str, Any
     while not (text := EVIDENCE.read_text(encoding="utf-8")).endswith("\n"):
         if time.monotonic() > deadline:
             raise TrialError(
-                f"Nobody inspected the containers within {wait_seconds:.0f} s: kit run --engine "
+                f"No one inspected the containers within {wait_seconds:.0f} s: kit run --engine "
                 "docker has ended. Repeat the trial."
             )
         time.sleep(_POLL_SECONDS)

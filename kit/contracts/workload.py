@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import abc
-import enum
 import importlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,24 +11,14 @@ from typing import Any, ClassVar
 import numpy as np
 from keras import ops
 
-from kit.contracts.loss import Loss, LossType
+from kit.contracts.loss import Loss
+from kit.contracts.loss_type import LossType
 from kit.contracts.metric import Metric
 from kit.contracts.parameters import ParameterKind
+from kit.contracts.split import Split
 
 Tensor = Any
 Batch = Mapping[str, Tensor]
-
-
-class Split(enum.StrEnum):
-    """The parts of a data set. Only `train` ever reaches the trainer."""
-
-    TRAIN = "train"
-    EVAL_TRAIN = "eval_train"  # a fixed subset of train, evaluated like the others
-    VALIDATION = "validation"
-    TEST = "test"
-
-
-EVALUATION_SPLITS = (Split.EVAL_TRAIN, Split.VALIDATION, Split.TEST)
 
 
 @dataclass(frozen=True)

@@ -53,7 +53,7 @@ def test_a_plan_joins_rules_submission_and_seeds(plan: Plan, add_submission: Add
     add_submission()
     made = plan(variant="silu", study=2, trial=3)
 
-    assert (made.workload, made.variant, made.workload_label) == ("digits", "silu", "digits_silu")
+    assert (made.workload, made.variant, made.id.label) == ("digits", "silu", "digits_silu")
     assert (made.study, made.trial, made.batch_size) == (2, 3, 16)
     assert (made.rules.target.validation, made.rules.target.test) == (0.7, 0.8)
     assert (made.rules.step_hint, made.rules.max_runtime_seconds) == (50, 20)

@@ -37,6 +37,7 @@ class DataDefinition:
     originals: tuple[Original, ...]
     prepared: Mapping[str, str]
     not_prepared_because: str = ""
+    labels: tuple[str, ...] = ()  # arrays of the training split that hold nothing but labels
 
     @property
     def label(self) -> str:
@@ -75,6 +76,7 @@ def data_definition(workload: str, scale: str) -> DataDefinition:
         originals,
         entry.get("prepared") or {},
         entry.get("not_prepared_because") or "",
+        tuple(entry.get("labels") or ()),
     )
 
 

@@ -80,6 +80,7 @@ class TrialPlan:
     unofficial_reasons: tuple[str, ...] = ()
     evaluate_at_steps: tuple[int, ...] = ()  # instead of the eval period; never official
     stop: EarlyStop | None = None
+    training_data: Path | None = None  # instead of the prepared split (placebo); never official
     told_runtime_seconds: float | None = None  # where the submission is told another budget
 
     @property

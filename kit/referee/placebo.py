@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from kit import __version__, paths
+from kit.contracts.target import Target
 from kit.data.permuted import permuted_training_split
 from kit.errors import TrialError
 from kit.records.record import TrialState
@@ -22,7 +23,7 @@ from kit.referee.events import Observer, Outcome
 from kit.referee.trial import run_trial
 from kit.referee.workspace import PREFIX
 from kit.rules.plan import TrialPlan
-from kit.rules.ruleset import Ruleset, Target
+from kit.rules.ruleset import Ruleset
 from kit.rules.submission import load_submission
 
 PERMUTED = "the training labels were permuted"
@@ -66,7 +67,7 @@ def _best_metric(outcome: Outcome) -> float:
             f"The placebo of {record.submission} gives no verdict, because no evaluation has a "
             f"finite {target.metric}."
         )
-    return max(finite) if target.higher_is_better else min(finite)
+    return target.best(finite)
 
 
 @dataclass(frozen=True)
@@ -87,14 +88,13 @@ class PlaceboVerdict:
         Raises:
             TrialError: the reference itself reaches the target, so nothing can be told.
         """
-        sign = 1 if target.higher_is_better else -1
-        if sign * (target.validation - reference) <= 0:
+        if target.reached_by(reference):
             raise TrialError(
                 f"The placebo gives no verdict, because the reference reaches the target of "
                 f"{target.validation:g} with permuted labels too: {reference:.4g}."
             )
         limit = reference + SUSPICIOUS_SHARE * (target.validation - reference)
-        flagged = sign * (best - limit) >= 0
+        flagged = target.model_copy(update={"validation": limit}).reached_by(best)
         return cls(target.metric, best, reference, target.validation, limit, flagged)
 
     def __str__(self) -> str:

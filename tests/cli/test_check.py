@@ -14,9 +14,9 @@ from click.testing import CliRunner, Result
 
 from kit import paths
 from kit.cli import check as module
+from kit.contracts.target import Target
 from kit.errors import InvalidSubmission, KitError, NotAvailable, TrialError, UsageError
 from kit.referee.placebo import PlaceboVerdict
-from kit.rules.ruleset import Target
 
 ACCURACY = Target(metric="accuracy", higher_is_better=True, validation=0.9)
 LOSS = Target(metric="loss", higher_is_better=False, validation=0.4)

@@ -26,7 +26,8 @@ from kit.cli.views.history import Goal, History
 from kit.cli.views.jsonl import JsonLinesView
 from kit.cli.views.live import LiveView, picture
 from kit.cli.views.plain import PlainView
-from kit.records.record import TargetRecord, TrialState
+from kit.contracts.target import Target
+from kit.records.record import TrialState
 from kit.referee.events import Progress
 from tests.cli import fabricated
 
@@ -113,7 +114,7 @@ def test_live_picture_before_the_first_event():
 
 
 def test_live_picture_of_a_metric_that_falls():
-    target = TargetRecord(metric="loss", higher_is_better=False, validation=0.12)
+    target = Target(metric="loss", higher_is_better=False, validation=0.12)
     goal = Goal.of(fabricated.plan(target=target))
     assert "↓ target ≤ 0.1200" in drawn(History(goal, "process", 1, fabricated.FOLDER))
 

@@ -23,7 +23,10 @@ def prepared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     folder = tmp_path / "workloads" / "digits"
     folder.mkdir(parents=True)
     scale = "{labels: [targets, weights], originals: {}}"
-    (folder / "workload.yaml").write_text(f"scales: {{mini: {scale}, full: {{}}}}\n")
+    (folder / "workload.yaml").write_text(
+        "description: Digits.\nmetric: accuracy\nloss_type: softmax_cross_entropy\n"
+        f"scales: {{mini: {scale}, full: {{}}}}\n"
+    )
     monkeypatch.setattr(paths, "WORKLOADS", tmp_path / "workloads")
     monkeypatch.setenv("STOPWATCH_DATA", str(tmp_path / "data"))
     train = train_folder("digits", "mini")

@@ -83,6 +83,8 @@ class ScaleEntry(Overrides):
     xla: dict[Annotated[str, one_of("cpu", "gpu")], bool] = Field(default_factory=dict)
     benchmark: BenchmarkEntry = BenchmarkEntry()
     splits: dict[SplitName, Count] = Field(default_factory=dict)
+    # Arrays of the training split that hold nothing but labels: those that a placebo permutes.
+    labels: Annotated[tuple[Name, ...], Field(strict=False)] = ()
     prepared: dict[Annotated[str, one_of("train", "evaluation")], Sha256] = Field(
         default_factory=dict
     )

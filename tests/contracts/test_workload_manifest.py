@@ -68,7 +68,7 @@ def problem() -> str:
             "    model:",
             "    modle:",
             "scales.mini: unknown key 'modle'. Choose one of: model, data, variants, "
-            "evaluation_batch_size, xla, benchmark, splits, prepared, originals, "
+            "evaluation_batch_size, xla, benchmark, splits, labels, prepared, originals, "
             "not_prepared_because. Did you mean 'model'?",
         ),
         ("variants:", "variant:", "unknown key 'variant'. Choose one of: description, metric, "),

@@ -13,11 +13,12 @@ from kit.errors import RuleViolation, TrainerFailed
 from kit.exchange import directory
 from kit.exchange.messages import Setup
 from kit.records.record import Evaluation, Failure, TrialState
+from kit.records.schedule import Schedule
 from kit.referee.clock import Clock
 from kit.referee.environment import gpus
 from kit.referee.events import Observer
 from kit.referee.launching import Launched, Level, launched
-from kit.referee.recording import Ending, Verdict
+from kit.referee.recording import Ending, Verdict, rules_record
 from kit.referee.signals import Signals
 from kit.referee.trainer_process import Trainer
 from kit.referee.workspace import Workspace
@@ -50,6 +51,7 @@ class Conduct:
         self._extras = extras
         self._before_go = before_go
         self._evaluations: list[Evaluation] = []
+        self._initial_metrics: Mapping[str, float] = {}
         self._walls: Mapping[str, object] = {}
 
     def run(self, level: Level) -> Ending:
@@ -77,6 +79,7 @@ class Conduct:
                 peak_trainer_memory_bytes=trainer.tree.peak_resident_bytes,
                 trainer_environment=started.environment,
                 walls=self._walls,
+                initial_metrics=self._initial_metrics,
             )
 
     def _conduct(self, started: Launched) -> Verdict:
@@ -125,7 +128,11 @@ class Conduct:
                 except Exception as error:  # submission code may raise anything
                     raise TrainerFailed(traceback.format_exc()) from error
             self._clock.stop()
-        return Ending(verdict=ended.verdict, evaluations=tuple(self._evaluations))
+        return Ending(
+            verdict=ended.verdict,
+            evaluations=tuple(self._evaluations),
+            initial_metrics=self._initial_metrics,
+        )
 
     def _bench(self) -> Bench:
         """Build the workload, its initial parameters and the compiled evaluation."""
@@ -139,10 +146,10 @@ class Conduct:
         framework().configure(**self._evaluation_device())
         workload = load_workload(plan.workload, plan.ruleset.scale, plan.variant)
         evaluator = Evaluator(workload, plan.seeds.initialization)
-        evaluator.prepare()
-        judge = Judge(plan.rules, plan.ruleset, self._clock, stop=plan.stop)
+        schedule = Schedule.of(rules_record(plan))
+        judge = Judge(plan.rules, plan.ruleset, self._clock, schedule, stop=plan.stop)
         self._evaluations = judge.evaluations
-        return Bench(
+        bench = Bench(
             clock=self._clock,
             judge=judge,
             evaluator=evaluator,
@@ -151,6 +158,8 @@ class Conduct:
             memory_limit_bytes=self._memory_limit_bytes,
             before_go=self._before_go,
         )
+        self._initial_metrics = evaluator.prepare(bench.check_interrupted)
+        return bench
 
     def _evaluation_device(self) -> dict[str, Any]:
         """Return where the ruleset has the referee evaluate, and how much memory it may take."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -41,6 +41,7 @@ class Conduct:
         memory_limit_bytes: int,
         *,
         extras: Path | None = None,
+        before_go: Callable[[], object] = lambda: None,
     ) -> None:
         self._plan = plan
         self._clock = clock
@@ -48,6 +49,7 @@ class Conduct:
         self._signals = signals
         self._memory_limit_bytes = memory_limit_bytes
         self._extras = extras
+        self._before_go = before_go
         self._evaluations: list[Evaluation] = []
         self._initial_metrics: Mapping[str, float] = {}
         self._walls: Mapping[str, object] = {}
@@ -154,6 +156,7 @@ class Conduct:
             observer=self._observer,
             interrupted=self._signals.received,
             memory_limit_bytes=self._memory_limit_bytes,
+            before_go=self._before_go,
         )
         self._initial_metrics = evaluator.prepare(bench.check_interrupted)
         return bench

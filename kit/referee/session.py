@@ -111,6 +111,7 @@ class Session:
         """Let the trainer load the initial parameters, start the clock, see the trial through."""
         self._send(Initial())
         self._await_ready()
+        self._bench.before_go()
         self._clock.switch("submission")
         self._send(Go())
         while True:

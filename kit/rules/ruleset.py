@@ -128,6 +128,17 @@ class Wheel(Schema):
         return self
 
 
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class ContentionLimits(Schema):
+    """How much else a machine may do during submission time before a trial counts as disturbed."""
+
+    other_cpu: Share  # of the machine's CPU time: what processes outside the trial may use
+    steal: Share  # of it: what the hypervisor may withhold
+    throttled: Share  # of submission time: how long a CPU quota may hold the trial back
+
+
 class SubmissionLimits(Schema):
     """What a submission's folder may hold: text only, and too little for trained parameters."""
 
@@ -187,6 +198,7 @@ class Ruleset(Schema):
     max_attempts: Count = 2
     evaluations: Evaluations
     pause_cpu_tolerance_seconds: Annotated[float, Field(ge=0)]
+    contention: ContentionLimits | None = None  # None: in rulesets from before it was measured
     submission_limits: SubmissionLimits
     held_out: HeldOut | None = None
     scoring: Scoring

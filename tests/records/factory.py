@@ -211,11 +211,13 @@ class Results:
         return path / f"study_{record.study}" / f"trial_{record.trial}{end}"
 
     def start(self, record: TrialRecord) -> Identification:
-        """Enter the study's commitment and the start."""
+        """Enter the study's commitment and the start, and that of its clock."""
         which = Identification.of(record)
         if not any(entry.kind == "study" for entry in self.ledger.entries()):
             self.ledger.append("study", study_body(record), self.key)
         self.ledger.start(which, self.key)
+        if record.submission_seconds > 0:
+            self.ledger.clock(which, self.key)
         return which
 
     def write(

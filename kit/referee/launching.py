@@ -78,7 +78,12 @@ def _awaited(stack: contextlib.ExitStack, plan: TrialPlan, memory_limit_bytes: i
 
     def check() -> Mapping[str, object]:
         data = train_folder(plan.workload, plan.ruleset.scale)
-        return {"referee": walls.referee_facts(), "trainer": trainer.check_walls(data)}
+        evidence = walls.engine_evidence()
+        return {
+            "engine": evidence,
+            "referee": walls.referee_facts(),
+            "trainer": trainer.check_walls(data, evidence),
+        }
 
     return Launched(
         trainer, listener, exchange, environment(CONTAINER_SCRATCH, paths.data_root()), check

@@ -28,7 +28,7 @@ from kit.referee.events import Observer, Outcome
 from kit.referee.launching import Level
 from kit.referee.recording import trial_record
 from kit.referee.signals import Signals
-from kit.referee.walls import referee_facts
+from kit.referee.walls import engine_evidence, referee_facts
 from kit.rules.plan import TrialPlan
 
 _CHECKED_BYTES = 1 << 30  # read in full before each trial
@@ -168,6 +168,8 @@ def _attempt(plan: TrialPlan, ledger: Ledger, level: IsolationLevel) -> tuple[in
     reasons = list(plan.unofficial_reasons)
     if plan.ruleset.evaluation.device == "gpu" and not environment.gpus():
         reasons.append("the ruleset evaluates on a GPU, and this machine has none")
+    if level == "container" and engine_evidence() is None:
+        reasons.append("the containers were not inspected: kit run did not start them")
     if level == "inline":
         reasons.append("--inline runs referee and submission in one process")
     elif is_weaker(level, plan.ruleset.isolation):

@@ -100,7 +100,6 @@ def attack(tmp_path: Path, mnist_data: None, request: pytest.FixtureRequest) -> 
         level: str = "auto",
         trial: int = 1,
         memory_limit_bytes: int | None = None,
-        inline: bool = False,
         change: Callable[[TrialPlan], TrialPlan] = lambda plan: plan,
         results: Path | None = None,
         compose_file: Path = COMPOSE_FILE,
@@ -130,9 +129,9 @@ def attack(tmp_path: Path, mnist_data: None, request: pytest.FixtureRequest) -> 
             results=results,
             config=config,
             observer=Silent(),
-            isolation=level,
+            isolation="auto" if level == "inline" else level,
             memory_limit_bytes=memory_limit_bytes,
-            inline=inline,
+            inline=level == "inline",
         )
 
     return run

@@ -1,15 +1,13 @@
 """A trainer in the referee's process, for a debugger: the same session, and nothing is prevented.
 
 The trainer's code has the main thread, where a debugger reaches the terminal; the referee has a
-second one. They talk through an exchange directory, as two processes do. While a debugger waits at
-its prompt, the referee waits too and the clock stands, so that a breakpoint breaks no rule.
+second one. They talk through an exchange directory, as two processes do.
 """
 
 from __future__ import annotations
 
 import contextlib
 import signal
-import sys
 import threading
 import time
 from bdb import BdbQuit
@@ -26,10 +24,6 @@ from kit.trainer.__main__ import report_failure, train
 
 _OVER = signal.SIGURG  # tells the main thread that the trial is over; ignored by default
 _TICK_SECONDS = 0.05
-_PROMPTS = {  # module and function that run while a debugger holds a thread
-    ("bdb", "trace_dispatch"),  # pdb, ipdb, pudb
-    ("pydevd", "do_wait_suspend"),  # debugpy, PyCharm
-}
 
 
 class NoProcesses(Processes):
@@ -104,29 +98,3 @@ class InlineTrainer:
     def log(self) -> bytes:
         """Return nothing."""
         return b""
-
-
-def time_outside_debuggers() -> Callable[[], int]:
-    """Return a monotonic `now_ns` that stands still, and holds its caller, at a prompt."""
-    spent_ns = 0
-
-    def now_ns() -> int:
-        nonlocal spent_ns
-        now = time.monotonic_ns()
-        while _is_at_prompt():
-            time.sleep(_TICK_SECONDS)
-            before, now = now, time.monotonic_ns()
-            spent_ns += now - before
-        return now - spent_ns
-
-    return now_ns
-
-
-def _is_at_prompt() -> bool:
-    """Tell whether a debugger holds the main thread."""
-    frame = sys._current_frames().get(threading.main_thread().ident or 0)
-    while frame is not None:
-        if (frame.f_globals.get("__name__"), frame.f_code.co_name) in _PROMPTS:
-            return True
-        frame = frame.f_back
-    return False

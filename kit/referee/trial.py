@@ -24,9 +24,9 @@ from kit.referee import environment
 from kit.referee import isolation as isolating
 from kit.referee.clock import Clock
 from kit.referee.conduct import Conduct
+from kit.referee.debugger import time_outside_debuggers
 from kit.referee.events import Observer, Outcome
 from kit.referee.exclusive import only_run_of
-from kit.referee.inline import time_outside_debuggers
 from kit.referee.recording import trial_record
 from kit.referee.signals import Signals
 from kit.referee.walls import referee_facts
@@ -63,10 +63,11 @@ def run_trial(
             f"The extra packages of submission {plan.submission.name} were not installed. Install "
             "them first: kit.engine.extras.installed."
         )
+    data_manifests = _check_data(plan)
     describe = partial(
         environment.describe,
         level,
-        data_digests=_check_data(plan),
+        data_digests=data_manifests,
         ignored_variables=environment.ignore_framework_settings(),
         extra_requirements={p.name: p.version for p in plan.submission.extra_requirements},
     )
@@ -91,7 +92,13 @@ def run_trial(
                     ending = conduct.leave_out(plan.stop)
                 else:
                     ending = conduct.run(level)
-                ending = replace(ending, started_at=started_at, ended_at=utc_now(), isolation=level)
+                ending = replace(
+                    ending,
+                    started_at=started_at,
+                    ended_at=utc_now(),
+                    isolation=level,
+                    data_manifests=data_manifests,
+                )
                 record = trial_record(plan, ending, clock, attempt=attempt)
                 written = write_record(
                     folder,

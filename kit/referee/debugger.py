@@ -1,4 +1,4 @@
-"""Time as an inline trial counts it: a debugger's prompt stops clock and referee."""
+"""What a debugger does to the time of an inline trial: its prompt stops clock and referee."""
 
 from __future__ import annotations
 
@@ -28,6 +28,11 @@ def time_outside_debuggers() -> Callable[[], int]:
         return now - spent_ns
 
     return now_ns
+
+
+def hide_thread() -> None:
+    """Keep debugpy and PyCharm from suspending this thread together with the one they stop."""
+    threading.current_thread().pydev_do_not_trace = True  # type: ignore[attr-defined]
 
 
 def _is_at_prompt() -> bool:

@@ -16,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from kit.exchange import directory
 from kit.exchange.channel import ChannelClosed, connect
+from kit.referee.debugger import hide_thread
 from kit.referee.isolation import TrainerFolders
 from kit.referee.proc import Process
 from kit.referee.processes import Processes
@@ -49,7 +50,7 @@ class InlineTrainer:
     def run(self, referee: Callable[[], Verdict]) -> Verdict:
         """Train here, in the main thread, until `referee` in another thread has a verdict."""
         before = signal.signal(_OVER, self._leave)
-        with ThreadPoolExecutor(1) as pool, contextlib.suppress(ChannelClosed):
+        with ThreadPoolExecutor(1, initializer=hide_thread) as pool, contextlib.suppress(ChannelClosed):
             verdict = pool.submit(referee)
             verdict.add_done_callback(lambda _: self._recall())
             try:

@@ -98,7 +98,7 @@ def _record(examined: Examined) -> dict[str, Any]:
         "verdict_code": examined.report.verdict_code,
         "signed_by": examined.report.signer.key.hex if examined.report.signer else None,
         "submission": record.submission if record else None,
-        "workload": record.workload_label if record else None,
+        "workload": record.id.label if record else None,
         "study": record.study if record else None,
         "trial": record.trial if record else None,
         "attempt": record.attempt if record else None,

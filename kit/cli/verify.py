@@ -155,7 +155,7 @@ def _records(count: int) -> str:
 
 def _title(record: TrialRecord) -> str:
     return (
-        f"{record.submission} on {record.workload_label}, ruleset {record.rules.ruleset}, "
+        f"{record.submission} on {record.id.label}, ruleset {record.rules.ruleset}, "
         f"study {record.study}, trial {record.trial}, attempt {record.attempt}"
     )
 

@@ -6,13 +6,13 @@ second one. They talk through an exchange directory, as two processes do.
 
 from __future__ import annotations
 
-import contextlib
 import signal
 import threading
 import time
 from bdb import BdbQuit
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, suppress
 
 from kit.exchange import directory
 from kit.exchange.channel import ChannelClosed, connect
@@ -50,7 +50,10 @@ class InlineTrainer:
     def run(self, referee: Callable[[], Verdict]) -> Verdict:
         """Train here, in the main thread, until `referee` in another thread has a verdict."""
         before = signal.signal(_OVER, self._leave)
-        with ThreadPoolExecutor(1, initializer=hide_thread) as pool, contextlib.suppress(ChannelClosed):
+        with (
+            ThreadPoolExecutor(1, initializer=hide_thread) as pool,
+            suppress(ChannelClosed),
+        ):
             verdict = pool.submit(referee)
             verdict.add_done_callback(lambda _: self._recall())
             try:
@@ -62,7 +65,7 @@ class InlineTrainer:
 
     def _train(self) -> None:
         folders, interrupt = self._folders, signal.getsignal(signal.SIGINT)
-        with contextlib.closing(connect(folders.exchange / directory.SOCKET)) as channel:
+        with closing(connect(folders.exchange / directory.SOCKET)) as channel:
             try:
                 train(channel, folders.exchange, folders.submission, folders.extras)
             except ChannelClosed:

@@ -13,6 +13,12 @@ from kit.cli.list import list_
 from kit.cli.tables import Table, print_tables
 from kit.errors import UnknownName
 
+WORKLOAD = """\
+description: Digits.
+metric: accuracy
+loss_type: softmax_cross_entropy
+scales: {mini: {}}
+"""
 MANIFEST = """\
 name: tuned
 authors: [Ada Lovelace]
@@ -26,7 +32,7 @@ tuning: {default: {points: [{a: 1}]}, mini: {fixed: {a: 1}}}
 def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Replace workloads and submissions; the rulesets are the kit's own."""
     for name, path, content in (
-        ("WORKLOADS", "mnist/workload.yaml", "description: Digits.\nscales: {mini: {}}\n"),
+        ("WORKLOADS", "mnist/workload.yaml", WORKLOAD),
         ("SUBMISSIONS", "tuned/submission.yaml", MANIFEST),
     ):
         folder = tmp_path / name

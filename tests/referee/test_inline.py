@@ -104,7 +104,7 @@ def test_the_time_that_a_debugger_holds_the_main_thread_is_not_counted(
 
     holds = threading.Event()
     debugger: dict[str, Any] = {"__name__": module, "holds": holds, "time": time}
-    exec(f"def {function}():\n    holds.set()\n    time.sleep(0.5)", debugger)  # noqa: S102
+    exec(f"def {function}():\n    holds.set()\n    time.sleep(0.5)", debugger)
     thread = threading.Thread(target=referee)
     thread.start()
     debugger[function]()

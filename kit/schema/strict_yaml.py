@@ -6,7 +6,9 @@ Keys that occur twice, aliases, merges and tags are refused: a reader sees every
 
 from __future__ import annotations
 
+import os
 import re
+import stat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -61,7 +63,10 @@ def read_bytes(path: Path) -> bytes:
         InvalidFile: the file is missing, not readable or too large.
     """
     try:
-        with path.open("rb") as file:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # a pipe would wait for a writer
+        with open(descriptor, "rb") as file:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise InvalidFile(f"{shown(path)}: not a regular file. Replace it by one.")
             content = file.read(MAX_YAML_BYTES + 1)
     except OSError as error:
         reason = (error.strerror or type(error).__name__).lower()

@@ -14,14 +14,14 @@ import pytest
 PROJECT = Path(__file__).resolve().parent.parent
 OWN = ("kit", "workloads", "submissions")
 FRAMEWORKS = {"keras", "tensorflow", "jax", "torch"}
-SHARED = {"kit", "contracts", "errors", "paths", "registry", "schema"}
+SHARED = {"kit", "contracts", "errors", "paths", "registry", "schema", "text"}
 
 ALLOWED = {  # package of kit -> packages that it may import besides itself
-    "schema": {"errors", "paths"},
+    "schema": {"errors", "paths", "text"},
     "contracts": {"errors", "schema"},
     "algorithms": {"contracts"},
     "backend": {"contracts", "errors", "exchange"},
-    "exchange": {"contracts", "errors"},
+    "exchange": {"contracts", "errors", "text"},
     "data": SHARED,
     "rules": SHARED | {"records"},
     "records": SHARED | {"rules"},

@@ -9,6 +9,7 @@ from typing import Any
 from kit import registry
 from kit.cli.tables import Table, seconds
 from kit.rules.availability import available_workloads
+from kit.rules.folder import compressed_bytes
 from kit.rules.ruleset import Ruleset, WorkloadRules
 from kit.rules.submission import SubmissionManifest, load_submission
 
@@ -65,6 +66,7 @@ def submission_page(name: str) -> Page:
         "kind": "submission",
         **manifest.model_dump(exclude={"tuning"}),
         "files": list(submission.files),
+        "compressed_bytes": compressed_bytes(submission.contents),
         "sha256": submission.sha256,
         "tuning": manifest.model_dump(include={"tuning"}, exclude_unset=True)["tuning"],
     }
@@ -137,7 +139,10 @@ def _ruleset_settings(ruleset: Ruleset) -> Table:
         "late yield": f"{yielding.late_yield_median_steps:g} median steps, "
         f"or {seconds(yielding.late_yield_seconds)} if that is more",
         "CPU time in a pause": f"at most {seconds(ruleset.pause_cpu_tolerance_seconds)}",
-        "submission": f"at most {limits.max_bytes:,} bytes, {' '.join(limits.suffixes)}",
+        "submission": f"at most {limits.max_bytes:,} bytes, {limits.max_compressed_bytes:,} when "
+        f"compressed, {' '.join(limits.suffixes)}",
+        "allowed wheels": ", ".join(f"{w.name}=={w.version}" for w in limits.allowed_wheels)
+        or "none",
         "held-out variants": drawn + ", ".join(held_out.variants) if held_out else "none",
         "scoring": f"r_max {ruleset.scoring.r_max:g}, reference {ruleset.scoring.reference}",
     }

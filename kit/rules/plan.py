@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kit.contracts.trial_id import TrialId
@@ -79,6 +80,7 @@ class TrialPlan:
     unofficial_reasons: tuple[str, ...] = ()
     evaluate_at_steps: tuple[int, ...] = ()  # instead of the eval period; never official
     stop: EarlyStop | None = None
+    training_data: Path | None = None  # instead of the prepared split (placebo); never official
     told_runtime_seconds: float | None = None  # where the submission is told another budget
 
     @property

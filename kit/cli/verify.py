@@ -120,11 +120,15 @@ def _record(report: VerificationReport) -> Iterator[str]:
         yield ""
         yield "So nothing that this record claims can be believed."
         return
+    from kit.records.plausibility import first_evaluation
+
     trusted = report.signer is not None and report.signer.trusted
     yield f"{MATCHES if trusted else MATCHES + ' (integrity only, unknown key)'}: {title}"
     yield ""
     if record is not None:
         yield from _claims(record)
+        if first := first_evaluation(record, report.evaluations):
+            yield f"  first         {first}"
     yield from (f"  ledger        {text}" for text in _entered(report.findings))
     yield f"  verdict code  {report.verdict_code}"
     if report.signer is not None:
@@ -141,7 +145,7 @@ def _claims(record: TrialRecord) -> Iterator[str]:
     yield f"  state         {record.state}: {record.reason}"
     reached = record.time_to_target_seconds
     if reached is not None:
-        yield f"  time          {reached:.3f} s to the target, step {record.steps}"
+        yield f"  time          {reached:.3f} s to the target, reported step {record.steps}"
     else:
         budget = f"{record.rules.max_runtime_seconds:g} s"
         yield f"  time          target missed in {record.submission_seconds:.3f} s of {budget}"

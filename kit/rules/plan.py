@@ -102,7 +102,7 @@ class TrialPlan:
         """Return the plan of a ten-second check: a small budget, recorded apart, never official."""
         budget = min(QUICK_SECONDS, self.rules.max_runtime_seconds)
         rules = self.rules.model_copy(
-            update={"max_runtime_seconds": budget, "eval_period_seconds": budget / 2}
+            update={"max_runtime_seconds": budget, "eval_period_seconds": budget / 4}
         )
         return replace(
             self,

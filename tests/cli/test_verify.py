@@ -43,7 +43,7 @@ def test_sound_record_is_explained(results: Results, capsys: pytest.CaptureFixtu
     assert lines[0] == ("VERIFIED: example on mnist, ruleset example, study 1, trial 1, attempt 1")
     text = "\n".join(lines)
     assert "state         target_reached: The validation metric reached the target." in text
-    assert "time          6.012 s to the target, step 301" in text
+    assert "time          6.012 s to the target, reported step 301" in text
     assert f"verdict code  {written.verdict_code}" in text
     assert "signed by     development key (trusted)" in text
     assert f"key id        {results.key.key_id}" in text

@@ -116,6 +116,17 @@ def test_failure_shows_the_end_of_the_traceback_and_what_to_do():
     assert "was never measured" in shown
 
 
+def test_failure_in_one_process_names_no_log_and_no_other_way_to_debug():
+    failure = Failure(traceback="ValueError: x", exit_status="no exit status")
+    outcome = fabricated.outcome(
+        (), state=TrialState.FAILED, failure=failure, isolation="inline", **MISSED
+    )
+    shown = text(outcome)
+    assert "ValueError: x" in shown
+    assert "--inline" not in shown
+    assert "log.txt" not in shown
+
+
 def test_unofficial_result_says_why():
     outcome = fabricated.outcome(official=False, unofficial_reasons=["seed given by hand", "x"])
     assert "not official: seed given by hand; x" in flat(outcome)

@@ -30,7 +30,7 @@ def flat(outcome, **options):
 
 def test_verdict_comes_first_with_seconds_and_steps():
     first = text(fabricated.outcome()).splitlines()[0]
-    assert first == "Target reached after 12.4 s of submission time and 1,290 steps."
+    assert first == "Target reached after 12.4 s of submission time and 1,290 reported steps."
 
 
 @pytest.mark.parametrize(
@@ -154,9 +154,9 @@ def test_quick_check_says_what_would_be_flagged_and_how_to_go_on():
         unofficial_reasons=["--quick"], steps=40, submission_seconds=5.2, **MISSED,
     )  # fmt: skip
     shown = flat(outcome, quick=True)
-    assert shown.startswith("Quick check: the submission ran 40 steps in 5.20 s")
+    assert shown.startswith("Quick check: the submission ran 40 reported steps in 5.20 s")
     assert "not official: --quick" in shown
-    assert "NaN or infinite by step 40: lower the learning rate" in shown
+    assert "NaN or infinite by reported step 40: lower the learning rate" in shown
     assert "did not improve" in shown
     assert "kit run --workload mnist --submission nadamw" in shown
 
@@ -172,7 +172,7 @@ def test_quick_check_without_concerns_says_so():
         ({"due_ns": 1_000_000_000}, "yielded up to 5.20 s after an evaluation was due"),
         ({"pause_cpu_seconds": 0.5}, "used 0.50 s of CPU time while it should stand still"),
         ({"distance_from_initial": 0.0}, "still the initial ones"),
-        ({"finite": False}, "NaN or infinite by step 420"),
+        ({"finite": False}, "NaN or infinite by reported step 420"),
     ],
 )
 def test_concerns_are_raised(changes, sentence):

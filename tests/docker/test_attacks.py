@@ -148,7 +148,8 @@ def test_a_loosened_compose_file_ends_before_the_trial_begins(
     assert "\n" not in str(caught.value)
     assert Ledger(tmp_path / "results" / LEDGER).attempts() == []
     assert not list((tmp_path / "results").rglob("trial.json"))
-    assert [each.name for each in engine.containers.list(all=True)] == []
+    labels = {"label": "com.docker.compose.project"}
+    assert [each.name for each in engine.containers.list(all=True, filters=labels)] == []
 
 
 def test_the_referee_sees_what_the_engine_would_hide(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from kit.errors import RuleViolation, TrainerFailed
 from kit.exchange import directory
 from kit.exchange.messages import Setup
+from kit.planning.request import EarlyStop, TrialPlan
 from kit.records.record import Evaluation, Failure, TrialState
 from kit.referee.clock import Clock
 from kit.referee.environment import gpus
@@ -21,7 +22,6 @@ from kit.referee.recording import Ending, Verdict
 from kit.referee.signals import Signals
 from kit.referee.trainer_process import Trainer
 from kit.referee.workspace import Workspace
-from kit.rules.plan import EarlyStop, TrialPlan
 
 if TYPE_CHECKING:
     from kit.referee.bench import Bench
@@ -37,7 +37,6 @@ class Conduct:
         observer: Observer,
         signals: Signals,
         memory_limit_bytes: int,
-        *,
         extras: Path | None = None,
     ) -> None:
         self._plan = plan
@@ -97,7 +96,7 @@ class Conduct:
                 channel,
                 control,
                 inbox,
-                at_chosen_steps=bool(self._plan.evaluate_at_steps),
+                at_chosen_steps=bool(self._plan.request.evaluate_at_steps),
             ).run()
         return ended.verdict
 
@@ -134,10 +133,10 @@ class Conduct:
 
         plan = self._plan
         framework().configure(**self._evaluation_device())
-        workload = load_workload(plan.workload, plan.ruleset.scale, plan.variant)
-        evaluator = Evaluator(workload, plan.seeds.initialization)
+        workload = load_workload(plan.id.workload, plan.ruleset.scale, plan.id.variant)
+        evaluator = Evaluator(workload, plan.request.seeds.initialization)
         evaluator.prepare()
-        judge = Judge(plan.rules, plan.ruleset, self._clock, stop=plan.stop)
+        judge = Judge(plan.request.rules, plan.ruleset, self._clock, stop=plan.request.stop)
         self._evaluations = judge.evaluations
         return Bench(
             clock=self._clock,
@@ -159,18 +158,18 @@ class Conduct:
     def _setup(self) -> Setup:
         plan = self._plan
         return Setup(
-            workload=plan.workload,
+            workload=plan.id.workload,
             scale=plan.ruleset.scale,
-            variant=plan.variant,
-            batch_size=plan.batch_size,
-            step_hint=plan.rules.step_hint,
-            hyperparameters=dict(plan.hyperparameters),
-            data_seed=plan.seeds.data,
-            algorithm_seed=plan.seeds.algorithm,
-            max_submission_seconds=plan.announced_runtime_seconds,
-            target=plan.rules.target.validation,
-            higher_is_better=plan.rules.target.higher_is_better,
-            evaluate_at_steps=list(plan.evaluate_at_steps),
+            variant=plan.id.variant,
+            batch_size=plan.request.batch_size,
+            step_hint=plan.request.rules.step_hint,
+            hyperparameters=dict(plan.request.hyperparameters),
+            data_seed=plan.request.seeds.data,
+            algorithm_seed=plan.request.seeds.algorithm,
+            max_submission_seconds=plan.request.announced_runtime_seconds,
+            target=plan.request.rules.target.validation,
+            higher_is_better=plan.request.rules.target.higher_is_better,
+            evaluate_at_steps=list(plan.request.evaluate_at_steps),
         )
 
     @contextlib.contextmanager

@@ -7,11 +7,11 @@ import numpy as np
 from kit.backend.functional import FunctionalModel
 from kit.contracts import EvaluationResult
 from kit.exchange.messages import Report
+from kit.planning.request import TrialPlan
 from kit.records.record import TrialState
 from kit.referee.bench import Bench, Pause, visible_metrics
 from kit.referee.isolation import TrainerFolders
 from kit.referee.recording import Verdict
-from kit.rules.plan import TrialPlan
 
 
 class InlinePort:
@@ -33,7 +33,7 @@ class InlinePort:
         """Tell whether to yield: for an evaluation, or because the trial is over."""
         self._bench.check_interrupted()
         judge = self._bench.judge
-        chosen = self._plan.evaluate_at_steps
+        chosen = self._plan.request.evaluate_at_steps
         due = self.step in chosen if chosen else judge.evaluation_is_due()
         return due or judge.over() is not None
 
@@ -58,11 +58,11 @@ class InlinePort:
             self._end(TrialState.TARGET_REACHED, "The validation metric reached the target.")
             return None
         clock.switch("submission")
-        target = self._plan.rules.target
+        target = self._plan.request.rules.target
         return EvaluationResult(
             step=step,
             submission_seconds=evaluation.submission_seconds,
-            max_submission_seconds=self._plan.announced_runtime_seconds,
+            max_submission_seconds=self._plan.request.announced_runtime_seconds,
             metrics={
                 name: np.nan if value is None else value
                 for name, value in visible_metrics(evaluation.metrics).items()
@@ -101,19 +101,19 @@ def run_inline(plan: TrialPlan, bench: Bench, folders: TrainerFolders) -> Verdic
 
     workload = bench.evaluator.workload
     model = FunctionalModel(workload)
-    queue = training_queue(workload, plan.batch_size, plan.seeds.data)
+    queue = training_queue(workload, plan.request.batch_size, plan.request.seeds.data)
     port = InlinePort(bench, plan)
     bench.clock.switch("submission")
     program = assemble(
         model,
         folders.submission,
         bench.evaluator.initial,
-        hyperparameters=plan.hyperparameters,
-        step_hint=plan.rules.step_hint,
-        batch_size=plan.batch_size,
-        seed=plan.seeds.algorithm,
+        hyperparameters=plan.request.hyperparameters,
+        step_hint=plan.request.rules.step_hint,
+        batch_size=plan.request.batch_size,
+        seed=plan.request.seeds.algorithm,
         extras=folders.extras,
     )
-    Loop(program, queue, port).run(max(plan.evaluate_at_steps, default=None))
+    Loop(program, queue, port).run(max(plan.request.evaluate_at_steps, default=None))
     assert port.verdict is not None
     return port.verdict

@@ -9,9 +9,9 @@ import itertools
 import statistics
 
 from kit.errors import RuleViolation
+from kit.planning.request import EarlyStop
 from kit.records.record import NANOSECONDS, Evaluation, TrialState
 from kit.referee.clock import Clock, seconds
-from kit.rules.plan import EarlyStop
 from kit.rules.ruleset import Ruleset, WorkloadRules
 
 GPU_TOLERANCE = 0.05  # of a sample; covers the end of what the device was still doing

@@ -12,11 +12,11 @@ from kit import paths
 from kit.data import train_folder
 from kit.exchange import directory
 from kit.exchange.channel import Listener
+from kit.planning.request import TrialPlan
 from kit.referee import isolation, walls
 from kit.referee.contained import ContainedTrainer, furnished_exchange
 from kit.referee.trainer_process import Trainer, TrainerProcess
 from kit.referee.workspace import Workspace
-from kit.rules.plan import TrialPlan
 from kit.trainer.environment import environment
 
 Level = Literal["container", "bubblewrap", "process"]
@@ -59,7 +59,7 @@ def launched(
 def _started(
     stack: contextlib.ExitStack, level: isolation.Isolation, plan: TrialPlan, extras: Path | None
 ) -> Launched:
-    data = train_folder(plan.workload, plan.ruleset.scale)
+    data = train_folder(plan.id.workload, plan.ruleset.scale)
     folders = stack.enter_context(Workspace(plan.submission.contents, data, extras))
     listener = Listener(folders.exchange / directory.SOCKET)
     stack.callback(listener.close)
@@ -75,7 +75,7 @@ def _awaited(stack: contextlib.ExitStack, plan: TrialPlan, memory_limit_bytes: i
     trainer = ContainedTrainer(exchange, memory_limit_bytes)
 
     def check() -> Mapping[str, object]:
-        data = train_folder(plan.workload, plan.ruleset.scale)
+        data = train_folder(plan.id.workload, plan.ruleset.scale)
         return {"referee": walls.referee_facts(), "trainer": trainer.check_walls(data)}
 
     return Launched(

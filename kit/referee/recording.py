@@ -8,6 +8,7 @@ from typing import Any
 
 from kit import __version__
 from kit.exchange.messages import Report
+from kit.planning.request import TrialPlan
 from kit.records.record import (
     BackendRecord,
     ContentionRecord,
@@ -24,7 +25,6 @@ from kit.records.record import (
 )
 from kit.referee import environment
 from kit.referee.clock import Clock, seconds
-from kit.rules.plan import TrialPlan
 
 
 @dataclass(frozen=True)
@@ -67,24 +67,24 @@ def trial_record(plan: TrialPlan, ending: Ending, clock: Clock, *, attempt: int)
         started_at=ending.started_at,
         ended_at=ending.ended_at,
         rules=_rules(plan),
-        workload=plan.workload,
-        variant=plan.variant,
+        workload=plan.id.workload,
+        variant=plan.id.variant,
         submission=plan.submission.name,
         submission_sha256=plan.submission.sha256,
-        study=plan.study,
-        trial=plan.trial,
+        study=plan.id.study,
+        trial=plan.id.trial,
         attempt=attempt,
-        hyperparameters=dict(plan.hyperparameters),
-        batch_size=plan.batch_size,
+        hyperparameters=dict(plan.request.hyperparameters),
+        batch_size=plan.request.batch_size,
         seeds=SeedsRecord(
-            secret=plan.seeds.secret,
-            commitment=plan.seeds.commitment,
-            initialization=plan.seeds.initialization,
-            data=plan.seeds.data,
-            algorithm=plan.seeds.algorithm,
+            secret=plan.request.seeds.secret,
+            commitment=plan.request.seeds.commitment,
+            initialization=plan.request.seeds.initialization,
+            data=plan.request.seeds.data,
+            algorithm=plan.request.seeds.algorithm,
         ),
-        official=not plan.unofficial_reasons,
-        unofficial_reasons=list(plan.unofficial_reasons),
+        official=not plan.request.unofficial_reasons,
+        unofficial_reasons=list(plan.request.unofficial_reasons),
         isolation=ending.isolation,
         state=verdict.state,
         reason=verdict.reason,
@@ -110,7 +110,8 @@ def trial_record(plan: TrialPlan, ending: Ending, clock: Clock, *, attempt: int)
 
 
 def _stop_reasons(plan: TrialPlan) -> list[StopReason]:
-    return [StopReason(rule=plan.stop.rule, evidence=list(plan.stop.evidence))] if plan.stop else []
+    stop = plan.request.stop
+    return [StopReason(rule=stop.rule, evidence=list(stop.evidence))] if stop else []
 
 
 def _rules(plan: TrialPlan) -> RulesRecord:
@@ -118,8 +119,8 @@ def _rules(plan: TrialPlan) -> RulesRecord:
         ruleset=plan.ruleset.name,
         ruleset_sha256=plan.ruleset.sha256,
         scale=plan.ruleset.scale,
-        target=plan.rules.target,
-        max_runtime_seconds=plan.rules.max_runtime_seconds,
-        eval_period_seconds=plan.rules.eval_period_seconds,
-        step_hint=plan.rules.step_hint,
+        target=plan.request.rules.target,
+        max_runtime_seconds=plan.request.rules.max_runtime_seconds,
+        eval_period_seconds=plan.request.rules.eval_period_seconds,
+        step_hint=plan.request.rules.step_hint,
     )

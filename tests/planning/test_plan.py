@@ -9,10 +9,10 @@ import pytest
 
 from kit import registry
 from kit.errors import InvalidFile, InvalidSubmission, NotAvailable, UnknownName, UsageError
+from kit.planning.plan import plan_trial
+from kit.planning.request import TrialPlan
 from kit.records.ledger import LEDGER, Ledger
 from kit.records.signing import load_or_create_key
-from kit.rules.plan import TrialPlan
-from kit.rules.planning import plan_trial
 from kit.rules.ruleset import load_ruleset
 from kit.rules.sampling import sample
 from kit.rules.seeds import RunSecret, TrialSeeds

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic.dataclasses import dataclass as checked_dataclass
 
 from kit.contracts.trial_id import TrialId
 from kit.errors import UsageError
@@ -32,7 +33,8 @@ class _Data(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
-class EarlyStop(_Data):
+@checked_dataclass(frozen=True, config=ConfigDict(extra="forbid", allow_inf_nan=False))
+class EarlyStop:
     """The submission time after which a trial can no longer change a score, and why."""
 
     after_seconds: Seconds  # an evaluation at this very time is still granted

@@ -11,7 +11,7 @@ import pytest
 from kit.errors import InvalidSubmission, UsageError
 from kit.planning.plan import plan_trial
 from kit.planning.reproduction import archived_submission, plan_again, ruleset_of_record
-from kit.planning.request import TrialPlan
+from kit.planning.request import Execution, TrialRequest
 from kit.records.archive import pack
 from kit.records.files import SUBMISSION
 from kit.records.record import RulesRecord, TrialRecord
@@ -25,31 +25,31 @@ POINTS = "default: {points: [{a: 1}, {a: 2}]}"
 FIXED = "default: {fixed: {a: 1}}"
 
 
-def recorded(plan: TrialPlan, **changes: Any) -> TrialRecord:
+def recorded(plan: TrialRequest, **changes: Any) -> TrialRecord:
     """Return a record of a plan, as far as a rerun needs it."""
-    target = plan.request.rules.target
+    target = plan.rules.target
     fields = {
         "workload": plan.id.workload,
         "variant": plan.id.variant,
-        "submission": plan.submission.name,
-        "submission_sha256": plan.submission.sha256,
+        "submission": plan.id.submission,
+        "submission_sha256": plan.submission_sha256,
         "study": plan.id.study,
         "trial": plan.id.trial,
-        "hyperparameters": dict(plan.request.hyperparameters),
-        "batch_size": plan.request.batch_size,
+        "hyperparameters": dict(plan.hyperparameters),
+        "batch_size": plan.batch_size,
         "rules": RulesRecord(
-            ruleset=plan.ruleset.name,
-            ruleset_sha256=plan.ruleset.sha256,
-            scale=plan.ruleset.scale,
+            ruleset=plan.id.ruleset,
+            ruleset_sha256=plan.ruleset_sha256,
+            scale="mini",
             target=target,
-            max_runtime_seconds=plan.request.rules.max_runtime_seconds,
-            eval_period_seconds=plan.request.rules.eval_period_seconds,
-            step_hint=plan.request.rules.step_hint,
+            max_runtime_seconds=plan.rules.max_runtime_seconds,
+            eval_period_seconds=plan.rules.eval_period_seconds,
+            step_hint=plan.rules.step_hint,
         ),
     }
     record = make_trial(**(fields | changes)).record
     seeds = record.seeds.model_copy(
-        update={name: getattr(plan.request.seeds, name) for name in type(record.seeds).model_fields}
+        update={name: getattr(plan.seeds, name) for name in type(record.seeds).model_fields}
     )
     return record.model_copy(update={"seeds": seeds})
 
@@ -80,16 +80,18 @@ def test_the_plan_is_that_of_the_record(
         make_trial().evaluations,
         submission=load_submission("tuned"),
         ruleset=ruleset,
+        results=project / "again",
+        execution=Execution(),
     )
-    for field in ("workload", "variant", "study", "trial", "hyperparameters", "batch_size"):
+    for field in ("id", "hyperparameters", "batch_size"):
         assert getattr(plan, field) == getattr(made, field), field
-    assert plan.request.seeds == made.seeds
-    assert plan.request.evaluate_at_steps == (1, 101, 201, 301)
-    assert plan.request.announced_runtime_seconds == made.rules.max_runtime_seconds
-    assert plan.request.rules.max_runtime_seconds > made.rules.max_runtime_seconds
-    assert plan.request.rules.target == made.rules.target
-    assert plan.request.rules.step_hint == made.rules.step_hint
-    assert "it reproduces a record" in plan.request.unofficial_reasons
+    assert plan.seeds == made.seeds
+    assert plan.evaluate_at_steps == (1, 101, 201, 301)
+    assert plan.announced_runtime_seconds == made.rules.max_runtime_seconds
+    assert plan.rules.max_runtime_seconds > made.rules.max_runtime_seconds
+    assert plan.rules.target == made.rules.target
+    assert plan.rules.step_hint == made.rules.step_hint
+    assert "it reproduces a record" in plan.unofficial_reasons
 
 
 def test_another_version_or_name_of_the_ruleset_is_refused(

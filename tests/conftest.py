@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -88,6 +89,11 @@ def write_attack(folder: Path, name: str, **constants: object) -> Path:
     (folder / "honest.py").write_text((CHEATING / "attacks" / "honest.py").read_text())
     (folder / "submission.yaml").write_text(MANIFEST.format(name=folder.name))
     return folder
+
+
+def replaced(plan: TrialPlan, **fields: Any) -> TrialPlan:
+    """Return the plan with fields of its request replaced."""
+    return replace(plan, request=plan.request.changed(**fields))
 
 
 @pytest.fixture

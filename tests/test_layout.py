@@ -14,14 +14,14 @@ import pytest
 PROJECT = Path(__file__).resolve().parent.parent
 OWN = ("kit", "workloads", "submissions")
 FRAMEWORKS = {"keras", "tensorflow", "jax", "torch"}
-SHARED = {"kit", "contracts", "errors", "paths", "registry", "schema"}
+SHARED = {"kit", "contracts", "errors", "paths", "registry", "schema", "text"}
 
 # From the bottom up: a package of kit -> those below it that it may import besides itself.
 ALLOWED = {
-    "schema": {"errors", "paths"},
+    "schema": {"errors", "paths", "text"},
     "contracts": {"errors", "schema"},
     "algorithms": {"contracts"},
-    "exchange": {"contracts", "errors"},
+    "exchange": {"contracts", "errors", "text"},
     "backend": {"contracts", "errors", "exchange"},
     "data": SHARED,
     "trainer": SHARED | {"backend", "exchange"},

@@ -107,6 +107,7 @@ def run(**options: Any) -> int:
     from kit.cli.views.terminal import stream_for_view
     from kit.planning.plan import plan_run
     from kit.planning.request import open_request
+    from kit.rules.folder import compressed_bytes
     from kit.rules.review import review
     from kit.rules.ruleset import load_ruleset
 
@@ -124,6 +125,8 @@ def run(**options: Any) -> int:
     )
     if quick:
         contents = open_request(request).submission.contents
+        size, limit = compressed_bytes(contents), ruleset.submission_limits.max_compressed_bytes
+        view.note(f"the submission's text is {size:,} bytes when compressed, of {limit:,} allowed")
         for finding in review(contents, registry.workload_names()):
             view.note(f"a reviewer would look at {finding}")
     if request.unofficial_reasons:

@@ -24,18 +24,24 @@ EXIT_OK, EXIT_FAILED, EXIT_INTERRUPTED = 0, 1, 130
 WIDEST_COLUMNS = 100
 
 
-def shown_trial(request: TrialRequest, view: View) -> Outcome:
-    """Run a trial while `view` shows it, whatever its libraries write."""
+def ready(request: TrialRequest, view: View) -> Path | None:
+    """Prepare data and extra packages of a trial while `view` shows it; return their folder."""
     from kit.cli.views.choice import data_progress
     from kit.cli.views.live import LiveView
-    from kit.cli.views.terminal import libraries_silenced
-    from kit.engine.execute import execute, made_ready
+    from kit.engine.execute import made_ready
 
     # The live view keeps notes until the trial starts; a download is not a silent wait.
     announce = partial(click.echo, err=True) if isinstance(view, LiveView) else view.note
+    return made_ready(request, preparing=partial(data_progress, view=view), announce=announce)
+
+
+def shown_trial(request: TrialRequest, view: View) -> Outcome:
+    """Run a trial while `view` shows it, whatever its libraries write."""
+    from kit.cli.views.terminal import libraries_silenced
+    from kit.engine.execute import execute
+
     try:
-        preparing = partial(data_progress, view=view)
-        extras = made_ready(request, preparing=preparing, announce=announce)
+        extras = ready(request, view)
         in_debugger = request.execution.isolation == "inline"
         with nullcontext() if in_debugger else libraries_silenced():
             return execute(request, config=paths.config_root(), observer=view, extras=extras)

@@ -104,7 +104,7 @@ class TrialRequest(_Data):
         """Return the request of a ten-second check: a small budget, never official."""
         budget = min(QUICK_SECONDS, self.rules.max_runtime_seconds)
         rules = self.rules.model_copy(
-            update={"max_runtime_seconds": budget, "eval_period_seconds": budget / 2}
+            update={"max_runtime_seconds": budget, "eval_period_seconds": budget / 4}
         )
         return self.changed(rules=rules).unofficial("--quick is a check, not a trial")
 
@@ -134,6 +134,7 @@ class TrialPlan:
     request: TrialRequest
     ruleset: Ruleset
     submission: Submission
+    training_data: Path | None = None  # in place of the prepared split (placebo); never official
 
     @property
     def id(self) -> TrialId:

@@ -16,6 +16,7 @@ import yaml
 
 from kit import paths
 from kit.errors import InvalidFile
+from kit.text import escape_line
 
 if TYPE_CHECKING:
     from yaml import SafeLoader as _Base
@@ -52,8 +53,7 @@ def shown(path: Path) -> str:
     """Return a path for a message: relative to the project where it lies in it, on one line."""
     path = path.absolute()
     inside = path.is_relative_to(paths.PROJECT)
-    text = str(path.relative_to(paths.PROJECT) if inside else path)
-    return text if text.isprintable() else ascii(text)
+    return escape_line(str(path.relative_to(paths.PROJECT) if inside else path))
 
 
 def read_bytes(path: Path) -> bytes:
@@ -112,7 +112,7 @@ def _one_line(error: Exception) -> str:
         text = f"{error.problem} in line {mark.line + 1}, column {mark.column + 1}"
     else:
         text = " ".join(str(error).split())
-    return text if text.isprintable() else ascii(text)
+    return escape_line(text)
 
 
 def _refuse_constructs(text: str, path: Path) -> None:

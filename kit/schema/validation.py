@@ -12,6 +12,7 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 
 from kit.errors import InvalidFile
 from kit.schema.strict_yaml import parse, read_bytes, shown
+from kit.text import escape_line
 
 _MAX_SHOWN_CHARACTERS = 80
 
@@ -99,7 +100,7 @@ def received(value: Any) -> str:
         text = str(value).lower()
     else:
         text = repr(value)
-    text = text if text.isprintable() else ascii(text)
+    text = escape_line(text)
     short = len(text) <= _MAX_SHOWN_CHARACTERS
     return text if short else text[: _MAX_SHOWN_CHARACTERS - 1] + "…"
 
@@ -121,7 +122,7 @@ def _sentence(error: ErrorDetails) -> str:
         return f"{where}{problem}. {fix}"
     if kind == "missing":
         return f"{where}missing. Received: {received(error['input'])}. Add this key."
-    if kind == "literal_error":
+    if kind in ("literal_error", "enum"):
         choices = context["expected"].replace("'", "").replace(" or ", ", ")
         problem = f"not a valid choice. Choose one of: {choices}"
     elif kind in _KINDS:
@@ -176,6 +177,5 @@ def _key_path(location: tuple[int | str, ...]) -> str:
         if isinstance(step, int):
             path += f"[{step + 1}]"
         elif step != "[key]":
-            text = step if step.isprintable() else ascii(step)
-            path += f".{text}" if path else text
-    return f"{path}: " if path else ""
+            path += f".{step}" if path else step
+    return f"{escape_line(path)}: " if path else ""

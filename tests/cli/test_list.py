@@ -57,7 +57,7 @@ def test_workloads_are_listed_built_ones_first() -> None:
 def test_submissions_are_listed() -> None:
     row = output("submissions").splitlines()[2]
 
-    assert row == "tuned       default: points, mini: fixed  Tuned ?[2J well [bold]."
+    assert row == "tuned       default: points, mini: fixed  Tuned \\x1b[2J well [bold]."
 
 
 def test_rulesets_are_listed() -> None:
@@ -106,7 +106,7 @@ def test_a_terminal_gets_a_drawn_table_without_control_characters(
     drawn = capsys.readouterr().out
 
     assert "─" in drawn
-    assert "[red]?[2J b" in drawn
+    assert "[red]\\x1b[2J b" in drawn
 
 
 @pytest.mark.parametrize("arguments", [["list"], ["show", "mini"], ["--help"]])

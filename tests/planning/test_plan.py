@@ -177,11 +177,11 @@ def test_a_seed_by_hand_is_unofficial_and_needs_no_secret(
     plan: Plan, add_submission: Add, project: Path
 ) -> None:
     add_submission()
-    made = plan(seed=7, unofficial_reasons=("--quick",))
+    made = plan(seed=7)
 
     assert made.seeds == TrialSeeds.by_hand(7)
     assert made.study_commitment is None
-    assert made.unofficial_reasons == ("--quick", "the seed was given by hand")
+    assert made.unofficial_reasons == ("the seed was given by hand",)
     assert made.hyperparameters == plan(seed=7, results=project / "others").hyperparameters
     assert not (project / "config").exists()
 
@@ -343,7 +343,7 @@ def test_both_sides_of_a_comparison_share_the_seeds_of_each_pair(
     own = plan(comparison="a_vs_b", study=7, trial=2)
     other = plan(comparison="a_vs_b", study=7, trial=2, submission="other")
     assert own.seeds == other.seeds
-    assert (own.study, own.trial) == (7, 2), "pairs go beyond the ruleset's studies"
+    assert (own.id.study, own.id.trial) == (7, 2), "pairs go beyond the ruleset's studies"
     assert plan(comparison="a_vs_b", study=8, trial=2).seeds != own.seeds
     assert plan(comparison="a_vs_c", study=7, trial=2).seeds != own.seeds
     assert plan(comparison="a_vs_b", study=8, trial=2).hyperparameters == own.hyperparameters

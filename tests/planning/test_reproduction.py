@@ -104,7 +104,7 @@ def test_another_version_or_name_of_the_ruleset_is_refused(
         results=project / "results", config=project / "config",
     )  # fmt: skip
     record = recorded(made)
-    assert ruleset_of_record(record, "tiny").sha256 == made.ruleset.sha256
+    assert ruleset_of_record(record, "tiny").sha256 == made.ruleset_sha256
     with pytest.raises(UsageError, match=r"made under ruleset 'tiny' .*; 'huge' here has"):
         ruleset_of_record(record, "huge")
     (project / "rules" / "tiny.yaml").write_text(

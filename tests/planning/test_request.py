@@ -18,8 +18,9 @@ DIGEST = "ab" * 32
 
 
 @pytest.fixture
-def request_(project: Path, tmp_path: Path) -> TrialRequest:
+def request_(project: Path, add_submission: Callable[..., Path], tmp_path: Path) -> TrialRequest:
     """Return a planned request with a stop."""
+    add_submission()
     stop = EarlyStop(after_seconds=1.5, rule="too slow", evidence=(DIGEST,))
     folders = {"results": tmp_path / "results", "config": tmp_path / "config"}
     return plan_trial(

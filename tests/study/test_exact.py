@@ -55,7 +55,7 @@ def test_scores_are_those_of_the_whole_study(data: st.DataObject) -> None:
     labels = [("w", None), ("z", None), *([("w", "v")] if variant else [])]
     every = {
         name: {
-            TrialId("sprint", name, base, side, study, trial): data.draw(TIMES)
+            TrialId("example", name, base, side, study, trial): data.draw(TIMES)
             for base, side in labels
             for study in range(1, studies + 1)
             for trial in range(1, trials + 1)

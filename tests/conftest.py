@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import pkgutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -97,8 +98,22 @@ def replaced(plan: TrialPlan, **fields: Any) -> TrialPlan:
 
 
 @pytest.fixture
-def attack(tmp_path: Path, mnist_data: None, request: pytest.FixtureRequest) -> Attack:
+def attack(
+    tmp_path: Path,
+    mnist_data: None,
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Attack:
     """Return a function that runs an attack, its constants replaced, and returns the outcome."""
+
+    def kit_restored() -> None:
+        """Undo at the end of the test what an attack patches in this process."""
+        for name in (
+            "kit.exchange.weights.WeightsOutbox.write",
+            "kit.trainer.loop.Loop._evaluate",
+            "kit.trainer.port.SocketPort.evaluate",
+        ):
+            monkeypatch.setattr(name, pkgutil.resolve_name(name))
 
     def run(
         name: str,
@@ -106,7 +121,6 @@ def attack(tmp_path: Path, mnist_data: None, request: pytest.FixtureRequest) -> 
         level: str = "auto",
         trial: int = 1,
         memory_limit_bytes: int | None = None,
-        inline: bool = False,
         change: Callable[[TrialPlan], TrialPlan] = lambda plan: plan,
         results: Path | None = None,
         compose_file: Path = COMPOSE_FILE,
@@ -114,19 +128,21 @@ def attack(tmp_path: Path, mnist_data: None, request: pytest.FixtureRequest) -> 
     ) -> Outcome:
         folder = tmp_path / "submissions" / name.replace("_", "-")
         results, config = results or tmp_path / "results", tmp_path / "config"
-        request = plan_trial(
+        asked = plan_trial(
             workload="mnist",
             submission=write_attack(folder, name, **constants),
             ruleset=CHEATING / "cheating.yaml",
             trial=trial,
             execution=Execution(
-                isolation="inline" if inline else "auto" if level == "container" else level,
+                isolation="auto" if level == "container" else level,
                 memory_limit_bytes=memory_limit_bytes,
             ),
             results=results,
             config=config,
         )
-        plan = change(open_request(request))
+        plan = change(open_request(asked))
+        if level == "inline":
+            kit_restored()
         if level == "container":
             request.getfixturevalue("image")
             settings = Settings(config=config, compose_file=compose_file)

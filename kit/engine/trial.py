@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import json
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from kit.engine.access import granted
@@ -11,6 +13,7 @@ from kit.engine.compose import Compose, compose_command
 from kit.engine.derived_image import derive_image
 from kit.engine.follow import Follower
 from kit.engine.image import describe, mismatches, tag
+from kit.engine.inspection import SERVICE_LABEL, containers, inspect
 from kit.engine.settings import Images, Settings, device_of, project_name, variables
 from kit.errors import KitError, NotAvailable, TrialError, UsageError
 from kit.planning.request import TrialPlan
@@ -22,8 +25,6 @@ from kit.text import escape_line
 if TYPE_CHECKING:
     import docker
 
-_PROJECT = "com.docker.compose.project"
-_SERVICE = "com.docker.compose.service"
 _WRONG_REQUEST = 2  # the exit status of a usage error
 
 
@@ -54,6 +55,8 @@ def run_in_containers(plan: TrialPlan, settings: Settings, *, observer: Observer
         signals = stack.enter_context(Signals())
         stack.callback(_tidy, compose, observer)
         compose.up()
+        evidence = _inspected(client, project, gpu=device == "gpu", variables=told)
+        access.inspection_file.write_text(f"{json.dumps(evidence)}\n")  # the referee waits for it
         follower = _followed(client, project, plan, observer, signals)
         return _outcome(settings, follower)
 
@@ -82,7 +85,7 @@ def _check_gpu_runtime(host: dict[str, Any]) -> None:
 
 def _clear(client: docker.DockerClient, compose: Compose, observer: Observer) -> None:
     """Remove what an earlier run of the same trial left; refuse while it still runs."""
-    left = client.containers.list(all=True, filters={"label": f"{_PROJECT}={compose.project}"})
+    left = containers(client, compose.project)
     running = [container.name for container in left if container.status == "running"]
     if referees := [name for name in running if "referee" in name]:
         raise TrialError(
@@ -92,6 +95,26 @@ def _clear(client: docker.DockerClient, compose: Compose, observer: Observer) ->
     if left:
         observer.note("removing containers that an earlier run of this trial left")
     compose.down()
+
+
+def _inspected(
+    client: docker.DockerClient, project: str, *, gpu: bool, variables: Mapping[str, str]
+) -> dict[str, str]:
+    """Return the evidence that the containers are as committed; kill them if they are not."""
+    from docker.errors import DockerException
+
+    try:
+        return inspect(client, project, gpu=gpu, variables=variables)
+    except (KitError, DockerException) as error:
+        for container in containers(client, project):
+            with contextlib.suppress(DockerException):  # it has ended meanwhile
+                container.kill()
+        if isinstance(error, KitError):
+            raise
+        reason = " ".join(str(error).split())
+        raise TrialError(
+            f"The engine did not show what it started: {reason}. Repeat the trial."
+        ) from None
 
 
 def _tidy(compose: Compose, observer: Observer) -> None:
@@ -138,8 +161,8 @@ def _followed(
 
 
 def _service(client: docker.DockerClient, project: str, role: str) -> Any:
-    for container in client.containers.list(all=True, filters={"label": f"{_PROJECT}={project}"}):
-        if container.labels.get(_SERVICE, "").split("-")[0] == role:
+    for container in containers(client, project):
+        if container.labels.get(SERVICE_LABEL, "").split("-")[0] == role:
             return container
     raise TrialError(f"Compose started no {role}. Restore docker-compose.yml: git checkout it.")
 

@@ -25,10 +25,11 @@ from kit.referee import environment
 from kit.referee import isolation as isolating
 from kit.referee.clock import Clock
 from kit.referee.conduct import Conduct
+from kit.referee.debugger import time_outside_debuggers
 from kit.referee.events import Observer, Outcome
 from kit.referee.recording import trial_record
 from kit.referee.signals import Signals
-from kit.referee.walls import referee_facts
+from kit.referee.walls import engine_evidence, referee_facts
 
 _CHECKED_BYTES = 1 << 30  # read in full before each trial
 _RESERVED_MEMORY_BYTES = 2 << 30  # left to the referee and the system
@@ -76,7 +77,8 @@ def run_trial(
         head = _enter_start(ledger, who, plan, key)
         with Signals() as signals:
             with _interrupted_on_error(ledger, who, key):
-                started_at, clock = utc_now(), Clock()
+                started_at = utc_now()
+                clock = Clock(time_outside_debuggers()) if level == "inline" else Clock()
                 conduct = Conduct(
                     plan,
                     clock,
@@ -90,7 +92,7 @@ def run_trial(
                 if stop is not None and stop.is_needless:
                     ending = conduct.leave_out(stop)
                 else:
-                    ending = conduct.run_inline() if level == "inline" else conduct.run(level)
+                    ending = conduct.run(level)
                 ending = replace(
                     ending,
                     started_at=started_at,
@@ -167,6 +169,8 @@ def _attempt(plan: TrialPlan, ledger: Ledger, level: IsolationLevel) -> tuple[in
     reasons = list(plan.request.unofficial_reasons)
     if plan.ruleset.evaluation.device == "gpu" and not environment.gpus():
         reasons.append("the ruleset evaluates on a GPU, and this machine has none")
+    if level == "container" and engine_evidence() is None:
+        reasons.append("the containers were not inspected: kit run did not start them")
     if level == "inline":
         reasons.append("--inline runs referee and submission in one process")
     elif is_weaker(level, plan.ruleset.isolation):

@@ -18,7 +18,7 @@ from kit.planning.request import EarlyStop, Execution, TrialPlan, TrialRequest, 
 from tests.conftest import CHEATING, write_attack
 
 GIB = 1 << 30
-ACCESS = Access(Path("/keys/organiser.pem"), "organiser", 997)
+ACCESS = Access(Path("/keys/organiser.pem"), "organiser", 997, Path("/memory/inspection.json"))
 IMAGES = Images("sha256:1", "sha256:2")
 
 
@@ -57,6 +57,7 @@ def test_compose_mounts_what_the_request_names(planned):
         "STOPWATCH_KEY": "organiser",
         "STOPWATCH_KEY_FILE": "/keys/organiser.pem",
         "STOPWATCH_GID": "997",
+        "INSPECTION_FILE": "/memory/inspection.json",
     }
     assert expected.items() <= given.items()
 

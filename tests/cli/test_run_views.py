@@ -383,8 +383,8 @@ def test_run_repeats_only_options_that_differ_from_the_defaults(without_referee)
         ),
         (
             ["--workload", "mnist", "--engine", "docker", "--inline"],
-            "Error: --inline is for processes of this machine; containers have their own"
-            " their own. Leave it out, or choose --engine local. Received: --engine=docker.",
+            "Error: --inline is for processes of this machine; containers have their own isolation."
+            " Leave it out, or choose --engine local. Received: --engine=docker.",
         ),
     ],
 )

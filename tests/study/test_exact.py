@@ -7,7 +7,7 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kit.contracts.trial_id import TrialId
@@ -46,6 +46,7 @@ def known(trial_id: TrialId, seconds: float) -> TrialResult:
     return TrialResult(trial_id, MISSED if math.isinf(seconds) else exact(seconds), "known")
 
 
+@settings(deadline=None)
 @given(data=st.data())
 def test_scores_are_those_of_the_whole_study(data: st.DataObject) -> None:
     studies, trials = data.draw(st.integers(1, 4)), data.draw(st.integers(1, 3))

@@ -96,8 +96,8 @@ class InlineTrainer:
         """Do nothing: when `run` returns, the training has ended."""
 
     def exit_status(self, timeout_seconds: float = 5.0) -> str | None:
-        """Say that it ended; None while it trains."""
-        return None if self._training else "ended within the referee's process"
+        """Say that there is none; None while it trains."""
+        return None if self._training else "no exit status: it ran in the referee's process"
 
     def log(self) -> bytes:
         """Return nothing."""

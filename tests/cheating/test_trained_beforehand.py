@@ -58,7 +58,8 @@ def placebo(submission: str | Path, folder: Path) -> float:
     """Return what a submission reaches within twenty seconds on permuted labels."""
     where = {"results": folder / "results", "config": folder / "config"}
     request = plan_trial(workload="mnist", submission=submission, **where)
-    request = replace(plan, rules=plan.rules.model_copy(update={"max_runtime_seconds": 20.0}))
+    rules = request.rules.model_copy(update={"max_runtime_seconds": 20.0})
+    request = request.changed(rules=rules)
     return run_placebo(request, config=where["config"], observer=Silent(), extras=None)
 
 

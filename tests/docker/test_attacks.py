@@ -126,9 +126,9 @@ JOINS = 'pid: "service:referee"}'
         ("mode=0755,nosuid", "mode=0777,nosuid", "the exchange's Options o is size=.*,mode=0777,"),
         ("/train:ro", "/:ro", "the trainer's mount at /data/mnist/mini has bind"),
         (
-            "TRAINER_MEMORY=${TRAINER_MEMORY:-8g}",
-            "TRAINER_MEMORY=1g",
-            "the referee's Config.Env is TRAINER_MEMORY=1g instead of",
+            "EXCHANGE_SIZE=${EXCHANGE_SIZE:-4g}",
+            "EXCHANGE_SIZE=1g",
+            "the referee's Config.Env is EXCHANGE_SIZE=1g instead of",
         ),
         (
             "  upload:   ",

@@ -10,10 +10,11 @@ from pydantic import Field
 
 from kit import paths
 from kit.errors import NotAvailable
+from kit.rules.hyperparameters import HyperparameterName
 from kit.rules.ruleset import Name
 from kit.rules.sampling import sample
 from kit.rules.strict_yaml import shown
-from kit.rules.submission import Dimension, HyperparameterName, Submission
+from kit.rules.submission import Dimension, Submission
 from kit.rules.validation import Schema, load
 
 SHIPPED = paths.RULES / "calibration" / "spaces.yaml"

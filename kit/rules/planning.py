@@ -69,8 +69,8 @@ def plan_trial(
         submission=entry,
         study=study,
         trial=trial,
-        hyperparameters=_hyperparameters(
-            rules_file, tuning, run, study=point_of_study, trial=trial
+        hyperparameters=entry.completed(
+            _hyperparameters(rules_file, tuning, run, study=point_of_study, trial=trial)
         ),
         batch_size=batch_size,
         seeds=own_study.trial(label, trial) if seed is None else TrialSeeds.by_hand(seed),

@@ -31,7 +31,7 @@ class Schema(BaseModel):
                 raise PydanticCustomError(
                     "unknown_key",
                     "unknown key {key}. {fix}",
-                    {"key": repr(key), "fix": _choose(str(key), list(cls.model_fields))},
+                    {"key": repr(key), "fix": choose(str(key), list(cls.model_fields))},
                 )
         return data
 
@@ -87,10 +87,11 @@ def received(value: Any) -> str:
     return text if short else text[: _MAX_SHOWN_CHARACTERS - 1] + "…"
 
 
-def _choose(key: str, choices: list[str]) -> str:
+def choose(key: str, choices: list[str]) -> str:
+    """Return the valid names and, if one is close to `key`, a question."""
     close = difflib.get_close_matches(key, choices, n=1)
     fix = f"Did you mean {close[0]!r}?" if close else "Remove it."
-    return f"Choose one of: {', '.join(choices)}. {fix}"
+    return f"Choose one of: {', '.join(choices) or '(none)'}. {fix}"
 
 
 def _sentence(error: ErrorDetails) -> str:

@@ -43,11 +43,11 @@ from kit.contracts import TrainingAlgorithm, Update
 
 
 class Racer(TrainingAlgorithm):
-    def update(self, state, params, model_state, batch, rng, step):
+    def update(self, params, state, model_state, batch, rng, step):
         result = self.workload.loss_and_gradients(params, model_state, batch, rng)
         rate = self.hyperparameters["learning_rate"]
         moved = [p - rate * g for p, g in zip(params, result.gradients, strict=True)]
-        return Update(moved, result.model_state, state)
+        return Update(moved, state, result.model_state)
 """
 
 

@@ -122,8 +122,15 @@ def _verified(path: Path, trusted_keys: tuple[str, ...]) -> _Original:
 
 
 def _plan(original: _Original, ruleset: str | None, scratch: Path) -> TrialPlan:
-    from kit.rules.reproduction import archived_submission, plan_again, ruleset_of_record
+    from kit.rules.reproduction import (
+        archived_submission,
+        check_contract,
+        plan_again,
+        ruleset_of_record,
+    )
+    from kit.scoring.reading.conditions import recorded_environment
 
+    check_contract(original.record, recorded_environment(original.folder))
     rules = ruleset_of_record(original.record, ruleset)
     submission = archived_submission(
         original.folder, original.record, rules, into=scratch / "submission"

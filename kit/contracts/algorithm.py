@@ -1,4 +1,4 @@
-"""The contract of a training algorithm: what a submission implements.
+"""The contract of a training algorithm: what a submission implements (`kit.CONTRACT`).
 
 The core is functional. Parameters, model state and the algorithm's own state are pytrees of tensors
 of fixed shapes; `init`, the stages and `eval_params` are pure functions that the kit traces,
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 Tensor = Any
 State = Any
 Batch = Mapping[str, Any]
-
-CONTRACT = 2  # 1, of kit 0.1: state before params, no declared hyperparameters
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@
         "epsilon": {"default": 1e-8, "range": (0.0, None), "meaning": "added to the root"},
     }
 
-Every `submission.py` has this literal. The submission also has the hyperparameters of the files
-that define the classes from which its own derive: other files of its folder, and `kit/algorithms`.
+A submission has the hyperparameters of `submission.py` and of the files that define the classes
+from which its own derive: other files of its folder, and `kit/algorithms`.
 """
 
 from __future__ import annotations
@@ -130,18 +130,18 @@ def read_declared(
         used: what its manifest sets, for the literal that is suggested if there is none.
 
     Raises:
-        InvalidSubmission: a file is not Python, or `submission.py` declares nothing.
+        InvalidSubmission: a file is not Python, or none of the submission's declares anything.
         InvalidFile: the declaration is not valid.
     """
     own = [_File(folder / path, contents[path]) for path in contents if path.endswith(".py")]
     waiting = [file for file in own if file.path == folder / "submission.py"]
     found: dict[str, Hyperparameter] = {}
-    for file in waiting:  # which grows as classes lead to other files
+    for file in waiting:  # which grows while classes lead to other files
         inherited = file.declared or {}
         found |= {name: one for name, one in inherited.items() if name not in found}
         others = [other for other in (*own, *_kit_files()) if other.classes & file.bases]
         waiting += [other for other in others if other not in waiting]
-    if not waiting or waiting[0].declared is None:
+    if all(file.declared is None for file in waiting if file in own):
         suggested = {name: _suggested(values) for name, values in used.items() if name not in found}
         raise InvalidSubmission(
             f"{shown(folder / 'submission.py')}: declares no hyperparameters. Add after the "

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from kit import paths
+from kit import __version__, paths
 from kit.records.files import read_record
 from kit.records.ledger import LEDGER, Attempt, Ledger
 from kit.records.record import TrialRecord
@@ -40,6 +40,8 @@ tuning: {default: {search_space: {learning_rate: {min: 0.05, max: 0.2, scaling: 
 """
 CODE = """\
 from kit.contracts import TrainingAlgorithm, Update
+
+HYPERPARAMETERS = {"learning_rate": {"range": (0.0, None), "meaning": "constant"}}
 
 
 class Racer(TrainingAlgorithm):
@@ -172,6 +174,7 @@ class Books(Results):
             update={"ruleset": "sprint", "ruleset_sha256": self.assignment.ruleset.sha256}
         )
         own = {"rules": rules, "submission": "racer", "submission_sha256": submission.sha256}
+        own["kit_version"] = __version__
         unofficial = {"official": False, "unofficial_reasons": ["it was made up"]}
         return make_trial(**{**own, **unofficial, **fields})  # type: ignore[arg-type]
 

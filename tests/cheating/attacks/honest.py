@@ -4,6 +4,8 @@ from itertools import islice
 
 from kit.contracts import TrainingAlgorithm, Update
 
+HYPERPARAMETERS = {"x": {"meaning": "nothing; it tells the trials apart"}}
+
 
 class Honest(TrainingAlgorithm):
     STEPS = 10

@@ -11,6 +11,7 @@ import click
 
 from kit import __version__
 from kit.errors import KitError
+from kit.text import escape_line
 
 _COMMANDS = {  # name -> (module:object, one-line help)
     "run": ("kit.cli.run:run", "Run one trial under the rules, sign and explain the result."),
@@ -103,6 +104,6 @@ def main(arguments: list[str] | None = None) -> None:
     except KitError as error:
         if "--debug" in arguments:
             raise
-        click.echo(f"Error: {error}", err=True)
+        click.echo(f"Error: {escape_line(str(error))}", err=True)
         sys.exit(error.exit_code)
     sys.exit(result if isinstance(result, int) else 0)

@@ -10,9 +10,9 @@ import click
 
 from kit.cli.score_data import as_dict as leaderboard_dict
 from kit.cli.score_page import Scored, page_of
-from kit.cli.tables import printable
 from kit.records.findings import Finding
 from kit.review.examination import Examined, Review
+from kit.text import escape_line
 
 FORMAT = "stopwatch/review/1"
 MATCHES, DIFFERS = "MATCHES", "DOES NOT MATCH"
@@ -21,11 +21,11 @@ MATCHES, DIFFERS = "MATCHES", "DOES NOT MATCH"
 def print_review(address: str, review: Review, scored: Scored | None, refusal: str) -> None:
     """Print the verdict, what does not match by name, and the leaderboard of what is believed."""
     headline, *rest = _lines(address, review)
-    click.echo(click.style(printable(headline), fg="green" if review.ok else "red", bold=True))
+    click.echo(click.style(escape_line(headline), fg="green" if review.ok else "red", bold=True))
     for line in rest:
-        click.echo(printable(line))
+        click.echo(escape_line(line))
     if refusal:
-        click.echo(f"\nNo leaderboard: {printable(refusal)}")
+        click.echo(f"\nNo leaderboard: {escape_line(refusal)}")
     elif scored is None:
         click.echo("\nNo leaderboard: there is no record that is believed.")
     else:
@@ -33,7 +33,7 @@ def print_review(address: str, review: Review, scored: Scored | None, refusal: s
         click.echo("")
         page.print()
         for notice in page.notices:
-            click.echo(printable(f"  - Note: {notice}"))
+            click.echo(escape_line(f"  - Note: {notice}"))
 
 
 def as_dict(address: str, review: Review, scored: Scored | None, refusal: str) -> dict[str, Any]:
@@ -98,7 +98,7 @@ def _record(examined: Examined) -> dict[str, Any]:
         "verdict_code": examined.report.verdict_code,
         "signed_by": examined.report.signer.key.hex if examined.report.signer else None,
         "submission": record.submission if record else None,
-        "workload": record.workload_label if record else None,
+        "workload": record.id.label if record else None,
         "study": record.study if record else None,
         "trial": record.trial if record else None,
         "attempt": record.attempt if record else None,

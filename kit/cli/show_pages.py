@@ -26,7 +26,11 @@ class Page:
 def workload_page(name: str, rulesets: Mapping[str, Ruleset]) -> Page:
     """Describe a workload: scales, variants, and its numbers in every ruleset."""
     built = name in registry.workload_names()
-    manifest = dict(registry.workload_manifest(name)) if built else {}
+    manifest = (
+        registry.workload_manifest(name).model_dump(mode="json", exclude_unset=True)
+        if built
+        else {}
+    )
     rules = {
         ruleset: _rules_by_label(name, content.workloads[name])
         for ruleset, content in rulesets.items()

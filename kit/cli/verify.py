@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import click
 
 from kit import paths
-from kit.cli.tables import printable
 from kit.errors import UsageError
+from kit.text import escape_line
 
 if TYPE_CHECKING:
     from kit.records.findings import Finding, TreeReport, VerificationReport
@@ -46,7 +46,7 @@ def verify(ctx: click.Context, path: Path, trusted_keys: tuple[str, ...], as_jso
         click.echo(json.dumps(report.as_dict(), indent=2, allow_nan=False))
     else:
         lines = _tree(report) if isinstance(report, TreeReport) else _record(report)
-        headline, *rest = [printable(line) for line in lines]
+        headline, *rest = [escape_line(line) for line in lines]
         click.echo(click.style(headline, fg="green" if report.ok else "red", bold=True))
         click.echo("\n".join(rest))
     if not report.ok:
@@ -155,7 +155,7 @@ def _records(count: int) -> str:
 
 def _title(record: TrialRecord) -> str:
     return (
-        f"{record.submission} on {record.workload_label}, ruleset {record.rules.ruleset}, "
+        f"{record.submission} on {record.id.label}, ruleset {record.rules.ruleset}, "
         f"study {record.study}, trial {record.trial}, attempt {record.attempt}"
     )
 

@@ -46,7 +46,7 @@ def device_of(settings: Settings, plan: TrialPlan) -> str:
 
 def project_name(plan: TrialPlan, results: Path) -> str:
     """Return a name that is the same for the same trial, so that left-overs are found again."""
-    trial = str(plan.folder(results)).encode()
+    trial = str(results / plan.id.folder).encode()
     return f"stopwatch-{hashlib.sha256(trial).hexdigest()[:12]}"
 
 

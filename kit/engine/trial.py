@@ -18,6 +18,7 @@ from kit.records.verify import verify_record
 from kit.referee.events import Observer, Outcome
 from kit.referee.signals import Signals
 from kit.rules.plan import TrialPlan
+from kit.text import escape_line
 
 if TYPE_CHECKING:
     import docker
@@ -177,7 +178,7 @@ def _failure(
         said = said or trainer
     return TrialError(
         f"The referee's container ended with status {status} and left no record."
-        + (f" It said: {said[:300]}" if said else "")
+        + (f" It said: {escape_line(said[:300])}" if said else "")
     )
 
 

@@ -38,7 +38,7 @@ def check_entries(record: TrialRecord, attestation: Attestation, chain: Chain) -
     if problems:
         return [Finding("ledger entries", "problem", LEDGER, problem) for problem in problems]
     which = Identification.of(record)
-    attempt = next(a for a in chain.attempts_at(which.slot) if a.identification == which)
+    attempt = next(a for a in chain.attempts_at(which.folder) if a.identification == which)
     assert attempt.end is not None
     text = (
         f"Start and end are entered in lines {attempt.start.index + 1} and "
@@ -74,7 +74,7 @@ def check_stop_evidence(record: TrialRecord, chain: Chain) -> list[Finding]:
 
 def _problems(record: TrialRecord, attestation: Attestation, chain: Chain) -> Iterator[str]:
     which = Identification.of(record)
-    attempts = chain.attempts_at(which.slot)
+    attempts = chain.attempts_at(which.folder)
     same = [a for a in attempts if a.identification.attempt == which.attempt]
     if not same:
         yield f"No entry says that {which} was started."

@@ -68,9 +68,9 @@ def _differences(
 ) -> Iterator[str]:
     from kit.rules.folder import compression_problem
     from kit.rules.ruleset import load_ruleset
-    from kit.rules.strict_yaml import parse
     from kit.rules.submission import Submission, SubmissionManifest
-    from kit.rules.validation import check
+    from kit.schema.strict_yaml import parse
+    from kit.schema.validation import check
 
     ruleset = load_ruleset(record.rules.ruleset)
     path = Path(SUBMISSION) / "submission.yaml"

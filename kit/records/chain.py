@@ -30,9 +30,9 @@ class Chain:
         """Return all attempts, in the order of their starts."""
         return list(self._attempts)
 
-    def attempts_at(self, slot: tuple[str, str, str, int, int]) -> list[Attempt]:
-        """Return the attempts at one trial, in the order of their starts."""
-        return self._by_slot.get(slot, [])
+    def attempts_at(self, folder: str) -> list[Attempt]:
+        """Return the attempts at the trial of a folder, in the order of their starts."""
+        return self._by_folder.get(folder, [])
 
     @functools.cached_property
     def studies(self) -> tuple[Entry, ...]:
@@ -44,10 +44,10 @@ class Chain:
         return tuple(pair_attempts(list(self.entries)))
 
     @functools.cached_property
-    def _by_slot(self) -> dict[tuple[str, str, str, int, int], list[Attempt]]:
-        found: dict[tuple[str, str, str, int, int], list[Attempt]] = {}
+    def _by_folder(self) -> dict[str, list[Attempt]]:
+        found: dict[str, list[Attempt]] = {}
         for attempt in self._attempts:
-            found.setdefault(attempt.identification.slot, []).append(attempt)
+            found.setdefault(attempt.identification.folder, []).append(attempt)
         return found
 
 
@@ -94,9 +94,9 @@ def _history_problems(entries: list[Entry]) -> Iterator[str]:
             yield f"line {number}: the first entry, and no other, must be of kind 'genesis'"
         if entry.kind == "start":
             which = entry.identification
-            if (*which.slot, which.attempt) in numbers:
+            if (which.folder, which.attempt) in numbers:
                 yield f"line {number}: {which} was started twice"
-            numbers.add((*which.slot, which.attempt))
+            numbers.add((which.folder, which.attempt))
             started.setdefault(which, False)
         elif entry.kind == "end":
             which = entry.identification
@@ -112,12 +112,12 @@ def repeated_without_interruption(attempts: list[Attempt]) -> list[Attempt]:
 
     Only an attempt that was interrupted, stopped early, or never ended, may be followed by another.
     """
-    finished: set[tuple[object, ...]] = set()
+    finished: set[str] = set()
     repeated = []
     for attempt in attempts:
-        slot = attempt.identification.slot
-        if slot in finished:
+        folder = attempt.identification.folder
+        if folder in finished:
             repeated.append(attempt)
         if attempt.state not in REPEATABLE:
-            finished.add(slot)
+            finished.add(folder)
     return repeated

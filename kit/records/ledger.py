@@ -268,7 +268,7 @@ def pair_attempts(entries: list[Entry], trial: Identification | None = None) -> 
         if entry.kind not in ("start", "end"):
             continue
         which = entry.identification
-        if trial is not None and which.slot != trial.slot:
+        if trial is not None and which.folder != trial.folder:
             continue
         if entry.kind == "start":
             attempts.setdefault(which, Attempt(entry, None))

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from kit.contracts.trial_id import folder_of
 from kit.records import canonical
 from kit.records.record import TrialRecord, TrialState
 from kit.records.signing import PublicKey, SigningKey
@@ -44,7 +45,7 @@ class Identification(_Schema):
         return cls(
             ruleset=record.rules.ruleset,
             ruleset_sha256=record.rules.ruleset_sha256,
-            workload_label=record.workload_label,
+            workload_label=record.id.label,
             submission=record.submission,
             submission_sha256=record.submission_sha256,
             study=record.study,
@@ -55,16 +56,17 @@ class Identification(_Schema):
         )
 
     @property
-    def slot(self) -> tuple[str, str, str, int, int]:
-        """Return what all attempts at one trial share: the parts of its folder's name."""
-        return (self.ruleset, self.submission, self.workload_label, self.study, self.trial)
+    def folder(self) -> str:
+        """Return `TrialId.folder`, which all attempts at one trial share."""
+        return folder_of(self.ruleset, self.submission, self.workload_label, self.study, self.trial)
+
+    @property
+    def trial_words(self) -> str:
+        """Return the trial in words, as `str` of its `TrialId` does."""
+        return f"{self.submission}, {self.workload_label}, study {self.study}, trial {self.trial}"
 
     def __str__(self) -> str:
-        ruleset, submission, workload, study, trial = self.slot
-        return (
-            f"{ruleset}/{submission}/{workload}, study {study}, trial {trial}, "
-            f"attempt {self.attempt}"
-        )
+        return f"{self.ruleset}: {self.trial_words}, attempt {self.attempt}"
 
 
 class GenesisBody(_Schema):

@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from kit.contracts.target import Target
 from kit.records.files import EVALUATIONS, TRIAL
 from kit.records.findings import Finding, Status
 from kit.records.record import (
     NANOSECONDS,
     Evaluation,
     Segment,
-    TargetRecord,
     TrialRecord,
     TrialState,
 )
@@ -44,16 +44,10 @@ def recompute(record: TrialRecord, evaluations: Sequence[Evaluation]) -> list[Fi
     return findings
 
 
-def first_reaching(evaluations: Sequence[Evaluation], target: TargetRecord) -> Evaluation | None:
+def first_reaching(evaluations: Sequence[Evaluation], target: Target) -> Evaluation | None:
     """Return the first evaluation whose validation metric reaches the target."""
-    return next((e for e in evaluations if _reaches(e, target)), None)
-
-
-def _reaches(evaluation: Evaluation, target: TargetRecord) -> bool:
-    value = evaluation.metrics.get(f"validation/{target.metric}")
-    if value is None:
-        return False
-    return value >= target.validation if target.higher_is_better else value <= target.validation
+    name = f"validation/{target.metric}"
+    return next((e for e in evaluations if target.reached_by(e.metrics.get(name))), None)
 
 
 def _order(record: TrialRecord, evaluations: Sequence[Evaluation]) -> _Problems:

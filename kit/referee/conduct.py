@@ -22,6 +22,7 @@ from kit.referee.signals import Signals
 from kit.referee.trainer_process import Trainer
 from kit.referee.workspace import Workspace
 from kit.rules.plan import EarlyStop, TrialPlan
+from kit.text import escape_block, escape_line
 
 if TYPE_CHECKING:
     from kit.referee.bench import Bench
@@ -182,10 +183,12 @@ class Conduct:
         try:
             yield ended
         except RuleViolation as error:
-            ended.verdict = Verdict(TrialState.RULE_VIOLATION, str(error), failure=Failure())
+            reason = escape_line(str(error))
+            ended.verdict = Verdict(TrialState.RULE_VIOLATION, reason, failure=Failure())
         except TrainerFailed as error:
+            text = escape_block(str(error))
             ended.verdict = Verdict(
-                TrialState.FAILED, _last_line(str(error)), failure=Failure(traceback=str(error))
+                TrialState.FAILED, _last_line(text), failure=Failure(traceback=text)
             )
         except Interrupted as error:
             ended.verdict = Verdict(TrialState.INTERRUPTED, f"The run was ended by {error}.")

@@ -144,7 +144,6 @@ class Judge:
         return self.reached(evaluation)
 
     def reached(self, evaluation: Evaluation) -> bool:
-        """Tell whether the validation metric of `evaluation` is at least the target."""
+        """Tell whether the validation metric of `evaluation` reaches the target."""
         target = self._rules.target
-        value = evaluation.metrics[f"validation/{target.metric}"]
-        return value >= target.validation if target.higher_is_better else value <= target.validation
+        return target.reached_by(evaluation.metrics[f"validation/{target.metric}"])

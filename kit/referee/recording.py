@@ -18,7 +18,6 @@ from kit.records.record import (
     RulesRecord,
     SeedsRecord,
     StopReason,
-    TargetRecord,
     TrainerReport,
     TrialRecord,
     TrialState,
@@ -115,17 +114,11 @@ def _stop_reasons(plan: TrialPlan) -> list[StopReason]:
 
 
 def _rules(plan: TrialPlan) -> RulesRecord:
-    target = plan.rules.target
     return RulesRecord(
         ruleset=plan.ruleset.name,
         ruleset_sha256=plan.ruleset.sha256,
         scale=plan.ruleset.scale,
-        target=TargetRecord(
-            metric=target.metric,
-            higher_is_better=target.higher_is_better,
-            validation=target.validation,
-            test=target.test,
-        ),
+        target=plan.rules.target,
         max_runtime_seconds=plan.rules.max_runtime_seconds,
         eval_period_seconds=plan.rules.eval_period_seconds,
         step_hint=plan.rules.step_hint,

@@ -23,8 +23,8 @@ from pydantic import Field, PlainValidator, model_validator
 
 import kit
 from kit.errors import InvalidSubmission
-from kit.rules.strict_yaml import shown
-from kit.rules.validation import Schema, check, choose, received
+from kit.schema.strict_yaml import shown
+from kit.schema.validation import Schema, check, choose, received
 
 NAME = "HYPERPARAMETERS"
 MAX_TEXT_CHARACTERS = 200

@@ -6,11 +6,10 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kit.contracts.trial_id import TrialId
 from kit.errors import UsageError
-from kit.records.folders import Place, trial_folder
 from kit.rules.ruleset import Ruleset, WorkloadRules
 from kit.rules.seeds import TrialSeeds
 
@@ -111,16 +110,13 @@ class TrialPlan:
         )
 
     @property
-    def workload_label(self) -> str:
-        """Return "fastmri" or "fastmri_tanh": the name used in paths and reports."""
-        return f"{self.workload}_{self.variant}" if self.variant else self.workload
-
-    @property
-    def place(self) -> Place:
-        """Return what all attempts at this trial share."""
-        ruleset, submission = self.ruleset.name, self.submission.name
-        return (ruleset, submission, self.workload_label, self.study, self.trial)
-
-    def folder(self, results: Path) -> Path:
-        """Return the folder of this trial's record below `results`."""
-        return trial_folder(results, self.place)
+    def id(self) -> TrialId:
+        """Return which trial this is."""
+        return TrialId(
+            ruleset=self.ruleset.name,
+            submission=self.submission.name,
+            workload=self.workload,
+            variant=self.variant,
+            study=self.study,
+            trial=self.trial,
+        )

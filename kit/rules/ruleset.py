@@ -10,23 +10,15 @@ from packaging.version import InvalidVersion, Version
 from pydantic import Field, PrivateAttr, model_validator
 
 from kit import paths, registry
+from kit.contracts.target import Target
 from kit.errors import InvalidFile, UnknownName
-from kit.rules.strict_yaml import parse, read_bytes, shown
-from kit.rules.validation import Schema, check
+from kit.schema.strict_yaml import parse, read_bytes, shown
+from kit.schema.validation import Schema, check
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$", max_length=80)]  # also a folder
 Seconds = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
 Names = Annotated[tuple[Name, ...], Field(strict=False)]
-
-
-class Target(Schema):
-    """A threshold for a metric. Only `validation` decides; `test` is informative."""
-
-    metric: Name
-    higher_is_better: bool
-    validation: float
-    test: float | None = None
 
 
 class TargetOverrides(Schema):

@@ -11,9 +11,9 @@ import enum
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from kit.contracts.trial_id import TrialId
 from kit.records.attempts import Ruling, rule_on
 from kit.records.record import TrialState
-from kit.scoring.trial import Slot
 
 _FORFEITED = (TrialState.FAILED, TrialState.RULE_VIOLATION)
 
@@ -52,7 +52,7 @@ class Attempt:
 class Standing:
     """One trial with all attempts at it, in order."""
 
-    slot: Slot
+    id: TrialId
     attempts: tuple[Attempt, ...]
     max_attempts: int
     complete: bool = False  # what was stopped early is owed again
@@ -107,8 +107,8 @@ class Board:
 
     standings: tuple[Standing, ...]
 
-    def __getitem__(self, slot: Slot) -> Standing:
-        return next(standing for standing in self.standings if standing.slot == slot)
+    def __getitem__(self, trial_id: TrialId) -> Standing:
+        return next(standing for standing in self.standings if standing.id == trial_id)
 
     def in_phase(self, phase: Phase) -> tuple[Standing, ...]:
         """Return the trials that stand so, in order."""
@@ -121,8 +121,8 @@ class Board:
 
 
 def board_of(
-    slots: Iterable[Slot],
-    attempts: Mapping[Slot, Sequence[Attempt]],
+    trial_ids: Iterable[TrialId],
+    attempts: Mapping[TrialId, Sequence[Attempt]],
     max_attempts: int,
     *,
     complete: bool = False,
@@ -130,11 +130,11 @@ def board_of(
     """Return where every trial stands.
 
     Args:
-        slots: in the order in which they run.
+        trial_ids: in the order in which they run.
         attempts: those that were started, by trial, in the order of their starts.
         max_attempts: how many may be used up at one trial.
         complete: trials that were stopped early are owed again.
     """
     return Board(
-        tuple(Standing(s, tuple(attempts.get(s, ())), max_attempts, complete) for s in slots)
+        tuple(Standing(s, tuple(attempts.get(s, ())), max_attempts, complete) for s in trial_ids)
     )

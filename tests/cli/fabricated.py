@@ -6,13 +6,14 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from kit.contracts.target import Target
+from kit.contracts.trial_id import TrialId
 from kit.records.record import (
     NANOSECONDS,
     Evaluation,
     RulesRecord,
     SeedsRecord,
     Segment,
-    TargetRecord,
     TrainerReport,
     TrialRecord,
     TrialState,
@@ -20,7 +21,7 @@ from kit.records.record import (
 from kit.referee.events import Outcome
 from tests.records.factory import FORMAT_2
 
-TARGET = TargetRecord(metric="accuracy", higher_is_better=True, validation=0.95, test=0.94)
+TARGET = Target(metric="accuracy", higher_is_better=True, validation=0.95, test=0.94)
 FOLDER = Path("/home/ada/stopwatch/results/mini/nadamw/mnist/study_1/trial_1")
 PROJECT = Path("/home/ada/stopwatch")
 REQUEST = ("--workload", "mnist", "--submission", "nadamw")
@@ -30,8 +31,9 @@ def plan(**changes: Any) -> Any:
     """Return what the views read of a `TrialPlan`."""
     target = changes.pop("target", TARGET)
     fields: dict[str, Any] = {
-        "workload_label": "mnist",
+        "id": TrialId("mini", "nadamw", "mnist", None, 1, 1),
         "submission": SimpleNamespace(name="nadamw"),
+        "unofficial_reasons": (),
         "ruleset": SimpleNamespace(name="mini"),
         "study": 1,
         "trial": 1,

@@ -26,7 +26,8 @@ from kit.cli.views.history import Goal, History
 from kit.cli.views.jsonl import JsonLinesView
 from kit.cli.views.live import LiveView, picture
 from kit.cli.views.plain import PlainView
-from kit.records.record import TargetRecord, TrialState
+from kit.contracts.target import Target
+from kit.records.record import TrialState
 from kit.referee.events import Progress
 from tests.cli import fabricated
 
@@ -113,7 +114,7 @@ def test_live_picture_before_the_first_event():
 
 
 def test_live_picture_of_a_metric_that_falls():
-    target = TargetRecord(metric="loss", higher_is_better=False, validation=0.12)
+    target = Target(metric="loss", higher_is_better=False, validation=0.12)
     goal = Goal.of(fabricated.plan(target=target))
     assert "↓ target ≤ 0.1200" in drawn(History(goal, "process", 1, fabricated.FOLDER))
 
@@ -338,6 +339,15 @@ def without_referee(monkeypatch):
     monkeypatch.setattr(trial_module, "_note_review", lambda plan, view: None)
     monkeypatch.setattr(trial_module, "_run_trial", referee)
     return calls
+
+
+def test_a_run_says_before_it_starts_why_it_is_not_official(without_referee, monkeypatch):
+    reasons = ("an unlisted wheel", "the seed was given by hand")
+    plan = fabricated.plan(unofficial_reasons=reasons)
+    monkeypatch.setattr(trial_module, "_plan", lambda request: plan)
+    result = CliRunner().invoke(run_module.run, ["--workload", "mnist"])
+    first = result.stderr.splitlines()[0]
+    assert "not official: an unlisted wheel; the seed was given by hand" in first
 
 
 def test_run_writes_the_summary_to_stdout_and_progress_to_stderr(without_referee):

@@ -15,11 +15,15 @@ from kit.rules.submission import load_submission
 WORKLOAD = """\
 description: Images.
 metric: accuracy
+loss_type: softmax_cross_entropy
 scales:
-  mini: {model: {widths: [1, 2]}, xla: {cpu: false}, originals: {file: {sha256: abc}}}
+  mini:
+    model: {widths: [1, 2]}
+    xla: {cpu: false}
+    originals: {file: {sha256: %s, sources: [{url: "https://x.example"}]}}
 variants:
   silu: {model: {activation: silu}}
-"""
+""" % ("0" * 64)
 MANIFEST = """\
 name: tuned
 authors: [Ada Lovelace, Charles Babbage]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from kit.contracts.target import Target
 from kit.records.files import WrittenRecord, write_record
 from kit.records.ledger import LEDGER, Ledger
 from kit.records.ledger_entry import Identification, StudyBody
@@ -22,7 +23,6 @@ from kit.records.record import (
     RulesRecord,
     SeedsRecord,
     Segment,
-    TargetRecord,
     TrainerReport,
     TrialRecord,
     TrialState,
@@ -92,7 +92,7 @@ def make_trial(
             ruleset="example",
             ruleset_sha256="ab" * 32,
             scale="mini",
-            target=TargetRecord(metric="accuracy", higher_is_better=True, validation=TARGET),
+            target=Target(metric="accuracy", higher_is_better=True, validation=TARGET),
             max_runtime_seconds=60.0,
             eval_period_seconds=PERIOD_NS / NANOSECONDS,
             step_hint=1000,
@@ -204,7 +204,7 @@ class Results:
     def folder(self, record: TrialRecord) -> Path:
         """Return where a record lies."""
         end = f"_attempt_{record.attempt}" if record.attempt > 1 else ""
-        path = self.root / record.rules.ruleset / record.submission / record.workload_label
+        path = self.root / record.rules.ruleset / record.submission / record.id.label
         return path / f"study_{record.study}" / f"trial_{record.trial}{end}"
 
     def start(self, record: TrialRecord) -> Identification:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from kit.records.against_rules import check_rules
-from kit.records.record import RulesRecord, TargetRecord
+from kit.records.record import RulesRecord
 from kit.rules.ruleset import Wheel, WorkloadRules, load_ruleset
 from tests.records.factory import Trial, changed, make_trial
 
@@ -33,7 +33,7 @@ def recorded(rules: WorkloadRules, **fields: Any) -> Trial:
             ruleset="mini",
             ruleset_sha256=RULESET.sha256,
             scale="mini",
-            target=TargetRecord(**rules.target.model_dump()),
+            target=rules.target,
             max_runtime_seconds=rules.max_runtime_seconds,
             eval_period_seconds=rules.eval_period_seconds,
             step_hint=rules.step_hint,

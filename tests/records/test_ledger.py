@@ -267,7 +267,10 @@ def test_empty_or_missing_ledger_is_no_sound_chain(ledger: Ledger) -> None:
 @pytest.mark.parametrize(
     ("bodies", "message"),
     [
-        ([("end", 1)], "line 2: example/example/mnist, study 1, trial 1, attempt 1 ended, but no"),
+        (
+            [("end", 1)],
+            "line 2: example: example, mnist, study 1, trial 1, attempt 1 ended, but no",
+        ),
         ([("start", 1), ("start", 1)], "attempt 1 was started twice"),
         ([("start", 1), ("end", 1), ("end", 1)], "attempt 1 ended twice"),
     ],

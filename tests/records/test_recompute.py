@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from kit.contracts.target import Target
 from kit.records.recompute import recompute
-from kit.records.record import NANOSECONDS, StopReason, TargetRecord, TrialState
+from kit.records.record import NANOSECONDS, StopReason, TrialState
 from tests.records.factory import PERIOD_NS, Trial, changed, changed_evaluation, make_trial
 
 
@@ -104,7 +105,7 @@ def test_nan_never_reaches_a_target() -> None:
 
 
 def test_lower_is_better_for_a_loss() -> None:
-    target = TargetRecord(metric="accuracy", higher_is_better=False, validation=0.3)
+    target = Target(metric="accuracy", higher_is_better=False, validation=0.3)
     base = make_trial()
     rules = base.record.rules.model_copy(update={"target": target})
     assert any(

@@ -42,8 +42,8 @@ def test_started_attempt_without_an_end_is_listed(results: Results) -> None:
     report = verify_tree(results.root)
     assert report.ok
     assert told(report, "note") == [
-        "ledger.jsonl: example/example/mnist, study 1, trial 2, attempt 1: started, no end. Unless "
-        "it still runs, it counts as missed (infinity)."
+        "ledger.jsonl: example: example, mnist, study 1, trial 2, attempt 1: started, no end. "
+        "Unless it still runs, it counts as missed (infinity)."
     ]
 
 
@@ -52,7 +52,7 @@ def test_missing_record_is_found(results: Results) -> None:
     shutil.rmtree(results.run(make_trial(trial=2)).folder)
     report = verify_tree(results.root)
     assert told(report) == [
-        "ledger.jsonl: example/example/mnist, study 1, trial 2, attempt 1: ended as "
+        "ledger.jsonl: example: example, mnist, study 1, trial 2, attempt 1: ended as "
         "target_reached, but its record is missing or altered."
     ]
     below = verify_tree(results.root / "example" / "example" / "mnist")

@@ -238,7 +238,7 @@ class TestLedger:
         results.start(make_trial(trial=2).record)
         folder = results.write(make_trial()).folder
         assert told(verify_record(folder)) == [
-            "ledger.jsonl: No entry says that example/example/mnist, study 1, trial 1, attempt 1 "
+            "ledger.jsonl: No entry says that example: example, mnist, study 1, trial 1, attempt 1 "
             "was started."
         ]
 

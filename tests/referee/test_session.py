@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from kit.contracts.target import Target
 from kit.exchange.messages import Complete, Ready, Weights, encode
 from kit.records.record import Evaluation, TrialState
 from kit.referee.clock import Clock
@@ -14,7 +15,7 @@ from kit.referee.judge import Judge
 from kit.referee.recording import Verdict
 from kit.referee.session import Session
 from kit.rules.plan import EarlyStop
-from kit.rules.ruleset import Target, WorkloadRules, load_ruleset
+from kit.rules.ruleset import WorkloadRules, load_ruleset
 
 SECOND = 10**9
 RULES = WorkloadRules(

@@ -21,11 +21,11 @@ from kit.errors import DataError, TrialError
 from kit.paths import data_root
 from kit.records.chain import verify_chain
 from kit.records.files import read_record
+from kit.records.folders import only_run_at
 from kit.records.ledger import LEDGER, Ledger
 from kit.records.record import TrialState
 from kit.records.verify import verify_record
 from kit.referee.environment import gpus
-from kit.referee.exclusive import only_run_of
 from kit.rules.plan import EarlyStop, TrialPlan
 from kit.rules.seeds import TrialSeeds
 from kit.trainer.environment import environment
@@ -94,7 +94,11 @@ def test_a_ruleset_for_a_gpu_is_not_official_without_one(attack) -> None:
 
 def test_a_trial_runs_once_at_a_time(attack) -> None:
     def while_running(plan: TrialPlan) -> TrialPlan:
-        stack.enter_context(only_run_of(plan, Path(plan.submission.folder).parents[1] / "results"))
+        stack.enter_context(
+            only_run_at(
+                Path(plan.submission.folder).parents[1] / "results", plan.id.folder, str(plan.id)
+            )
+        )
         return plan
 
     with contextlib.ExitStack() as stack:

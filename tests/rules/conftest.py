@@ -11,7 +11,7 @@ import pytest
 
 from kit import paths
 from kit.errors import InvalidFile
-from kit.rules.strict_yaml import parse
+from kit.schema.strict_yaml import parse
 
 RULESET = """\
 name: tiny
@@ -81,7 +81,8 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     workload = tmp_path / "workloads" / "digits" / "workload.yaml"
     workload.parent.mkdir()
     workload.write_text(
-        "description: Digits.\nscales: {mini: {}}\nvariants: {silu: {}, tanh: {}}\n"
+        "description: Digits.\nmetric: accuracy\nloss_type: softmax_cross_entropy\n"
+        "scales: {mini: {}}\nvariants: {silu: {}, tanh: {}}\n"
     )
     return tmp_path
 

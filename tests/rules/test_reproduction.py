@@ -12,7 +12,7 @@ from kit import __version__
 from kit.errors import InvalidSubmission, UsageError
 from kit.records.archive import pack
 from kit.records.files import SUBMISSION
-from kit.records.record import RulesRecord, TargetRecord, TrialRecord
+from kit.records.record import RulesRecord, TrialRecord
 from kit.records.source_digest import digest_files
 from kit.rules.plan import TrialPlan
 from kit.rules.planning import plan_trial
@@ -47,7 +47,7 @@ def recorded(plan: TrialPlan, **changes: Any) -> TrialRecord:
             ruleset=plan.ruleset.name,
             ruleset_sha256=plan.ruleset.sha256,
             scale=plan.ruleset.scale,
-            target=TargetRecord(**target.model_dump()),
+            target=target,
             max_runtime_seconds=plan.rules.max_runtime_seconds,
             eval_period_seconds=plan.rules.eval_period_seconds,
             step_hint=plan.rules.step_hint,

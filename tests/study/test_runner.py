@@ -32,8 +32,7 @@ class Pressed:
 
 def decided(board: Board) -> dict[tuple[int, int], TrialState | None]:
     return {
-        (s.slot.study, s.slot.trial): s.decided.state if s.decided else None
-        for s in board.standings
+        (s.id.study, s.id.trial): s.decided.state if s.decided else None for s in board.standings
     }
 
 
@@ -158,7 +157,7 @@ def test_a_submission_edited_while_its_study_runs_spoils_nothing(place: Place) -
 def test_a_scheduler_may_end_a_study_and_may_not_repeat_a_trial(place: Place) -> None:
     class FirstTwice:
         def next_decision(self, board: Board) -> Run | Done:
-            return Run(board.standings[0].slot)
+            return Run(board.standings[0].id)
 
     class Never:
         def next_decision(self, board: Board) -> Run | Done:
@@ -213,13 +212,13 @@ def check_history(place: Place) -> None:
     commitments: dict[object, set[str]] = {}
     for attempt in place.attempts():
         which = attempt.identification
-        by_slot.setdefault(which.slot, []).append(attempt.state)
-        commitments.setdefault(which.slot, set()).add(which.seed_commitment)
+        by_slot.setdefault(which.folder, []).append(attempt.state)
+        commitments.setdefault(which.folder, set()).add(which.seed_commitment)
     assert len(by_slot) == len(ALL)
-    for slot, states in by_slot.items():
-        assert len(states) <= 2, (slot, states)
+    for trial_id, states in by_slot.items():
+        assert len(states) <= 2, (trial_id, states)
         assert all(state in (None, TrialState.INTERRUPTED) for state in states[:-1]), states
-        assert len(commitments[slot]) == 1, "an attempt had other seeds"
+        assert len(commitments[trial_id]) == 1, "an attempt had other seeds"
     points: dict[object, set[str]] = {}
     for record in place.records().values():
         key = (record.study, record.trial)

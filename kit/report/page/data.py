@@ -52,14 +52,14 @@ def rows_of(facts: Facts) -> list[list[Any]]:
 
 
 def _row(trial: Trial) -> list[Any]:
-    slot, record = trial.slot, trial.record
+    trial_id, record = trial.id, trial.record
     official = "unknown" if record is None else "yes" if record.official else "no"
     steps = record.steps if record else (trial.curve.steps[-1] if trial.curve.steps else None)
     return [
-        slot.submission,
-        slot.label,
-        slot.study,
-        slot.trial,
+        trial_id.submission,
+        trial_id.label,
+        trial_id.study,
+        trial_id.trial,
         trial.attempt,
         trial.state.replace("_", " "),
         _short(trial.seconds) if trial.seconds is not None else None,
@@ -93,7 +93,7 @@ def chunks_of(facts: Facts) -> Iterator[str]:
 def details_of(trial: Trial) -> dict[str, Any]:
     """Return everything about one trial."""
     report, record = trial.report, trial.record
-    content: dict[str, Any] = {"title": f"{trial.slot}, attempt {trial.attempt}"}
+    content: dict[str, Any] = {"title": f"{trial.id}, attempt {trial.attempt}"}
     if report is None or record is None:
         content["evaluations"] = _curve_table(trial)
         content["remark"] = (
@@ -151,7 +151,7 @@ def _summary(trial: Trial) -> list[tuple[str, str]]:
     unit = unit_for([record.rules.max_runtime_seconds])
     reached = record.time_to_target_seconds
     target = record.rules.target
-    sign = "≥" if target.higher_is_better else "≤"
+    sign = target.sign
     best = trial.best_value
     lines = [
         ("State", f"{record.state.replace('_', ' ')}: {record.reason}"),
@@ -205,12 +205,12 @@ def _evaluation_table(rows: Sequence[Evaluation]) -> dict[str, Any]:
 
 
 def _curve_table(trial: Trial) -> dict[str, Any]:
-    curve = trial.curve
+    curve, metric = trial.curve, trial.goal.target.metric
     table = [
         [_short(step), _short(seconds), _short(value)]
         for step, seconds, value in zip(curve.steps, curve.seconds, curve.values, strict=True)
     ]
-    return {"columns": ["step", "submission s", f"validation/{trial.goal.metric}"], "rows": table}
+    return {"columns": ["step", "submission s", f"validation/{metric}"], "rows": table}
 
 
 def _log_tail(path: Path) -> str:

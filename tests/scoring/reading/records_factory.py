@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from kit.records.record import RulesRecord, TargetRecord, TrialState
+from kit.contracts.target import Target
+from kit.records.record import RulesRecord, TrialState
 from kit.records.source_digest import digest_files
 from kit.rules.ruleset import Ruleset, load_ruleset
 from tests.records.factory import Results, Trial, make_trial, study_body
@@ -95,7 +96,7 @@ def rules_record(ruleset: Ruleset) -> RulesRecord:
         ruleset=ruleset.name,
         ruleset_sha256=ruleset.sha256,
         scale="mini",
-        target=TargetRecord(metric="accuracy", higher_is_better=True, validation=0.9),
+        target=Target(metric="accuracy", higher_is_better=True, validation=0.9),
         max_runtime_seconds=60.0,
         eval_period_seconds=2.0,
         step_hint=1000,

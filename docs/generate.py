@@ -20,8 +20,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 from kit import registry
 from kit.backend.functional import build_shapes
+from kit.contracts.workload_manifest import VariantEntry, WorkloadManifest
 from kit.rules.ruleset import WorkloadRules, load_ruleset
-from kit.schema.workload import VariantEntry, WorkloadManifest
 
 PAGES = Path(__file__).resolve().parent / "workloads"
 PUBLISHED = PAGES.parent.parent / "tests" / "golden" / "parameters"

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 from pydantic import create_model
 
 from kit import paths
+from kit.contracts.workload_manifest import Overrides, ScaleEntry, WorkloadManifest
 from kit.errors import InvalidFile, UnknownName
 from kit.schema.validation import Schema, check, load
-from kit.schema.workload import Overrides, ScaleEntry, WorkloadManifest
 
 if TYPE_CHECKING:
     from kit.contracts.workload import Workload
@@ -75,7 +75,6 @@ def load_workload(
     if variant is not None and variant not in manifest.variants:
         raise UnknownName(f"variant of {name}", variant, manifest.variants, "--variant")
 
-    from kit.contracts.parameters import ParameterKind
     from kit.contracts.workload import Workload, WorkloadConfig
 
     # A scale may have its own form of a variant, where that gives sizes.
@@ -88,9 +87,7 @@ def load_workload(
         data={**base.data, **changes.data},
         evaluation_batch_size=base.evaluation_batch_size,
         xla=base.xla,
-        parameter_kinds={
-            pattern: ParameterKind(kind) for pattern, kind in manifest.parameter_kinds.items()
-        },
+        parameter_kinds=manifest.parameter_kinds,
     )
     module = importlib.import_module(f"workloads.{name}.workload")
     classes = [

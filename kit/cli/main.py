@@ -18,6 +18,10 @@ _COMMANDS = {  # name -> (module:object, one-line help)
     "study": ("kit.cli.study:study", "Run all trials that a ruleset owes for a submission."),
     "plan": ("kit.cli.plan:plan", "Show what a study will run, and what it takes."),
     "compare": ("kit.cli.compare:compare", "Race two submissions in pairs with the same seeds."),
+    "check": (
+        "kit.cli.check:check",
+        "Check a submission: code, sizes, packages, what it knows.",
+    ),
     "list": ("kit.cli.list:list_", "List workloads, submissions or rulesets."),
     "show": ("kit.cli.show:show", "Show one workload, submission or ruleset in full."),
     "data": ("kit.cli.data:data", "Prepare, list and verify data sets."),

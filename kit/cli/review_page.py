@@ -11,6 +11,7 @@ import click
 from kit.cli.score_data import as_dict as leaderboard_dict
 from kit.cli.score_page import Scored, page_of
 from kit.records.findings import Finding
+from kit.records.plausibility import doubts, first_evaluation
 from kit.review.examination import Examined, Review
 from kit.text import escape_line
 
@@ -77,6 +78,10 @@ def _lines(address: str, review: Review) -> Iterator[str]:
         yield ""
     for word, number in sorted(Counter(_standing(record) for record in review.records).items()):
         yield f"  {number} × {word}"
+    for report in (examined.report for examined in review.records if examined.sound):
+        if report.record and (first := first_evaluation(report.record, report.evaluations)):
+            yield f"  {report.record.id}: first evaluation: {first}"
+            yield from (f"    - Note: {text}" for text in doubts(report.record, report.evaluations))
     for finding in review.notes:
         yield f"  - Note: {finding.file}: {finding.sentence}"
 
@@ -88,7 +93,7 @@ def _standing(record: Examined) -> str:
 
 
 def _record(examined: Examined) -> dict[str, Any]:
-    record = examined.report.record
+    record, evaluations = examined.report.record, examined.report.evaluations
     return {
         "run_id": examined.run_id,
         "ok": examined.ok,
@@ -103,6 +108,8 @@ def _record(examined: Examined) -> dict[str, Any]:
         "trial": record.trial if record else None,
         "attempt": record.attempt if record else None,
         "time_to_target_seconds": record.time_to_target_seconds if record else None,
+        "first_evaluation": first_evaluation(record, evaluations) if record else None,
+        "doubts": list(doubts(record, evaluations)) if record else [],
         "problems": [_finding(f) for f in examined.findings if f.status == "problem"],
     }
 

@@ -36,6 +36,7 @@ class DataDefinition:
     originals: tuple[Original, ...]
     prepared: Mapping[str, str]
     not_prepared_because: str = ""
+    labels: tuple[str, ...] = ()  # arrays of the training split
 
     @property
     def label(self) -> str:
@@ -67,7 +68,12 @@ def data_definition(workload: str, scale: str) -> DataDefinition:
         for name, original in entry.originals.items()
     )
     return DataDefinition(
-        workload, scale, originals, entry.prepared, entry.not_prepared_because
+        workload,
+        scale,
+        originals,
+        entry.prepared,
+        entry.not_prepared_because,
+        entry.labels,
     )
 
 

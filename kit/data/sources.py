@@ -16,7 +16,7 @@ from kit.data.archives import fetch_debian_package, fetch_python_package, read_d
 from kit.data.content import SourceFailed, write_content
 from kit.data.download import download
 from kit.data.progress import Progress
-from kit.schema.workload import SourceEntry
+from kit.contracts.workload_manifest import SourceEntry
 
 
 class Source(Protocol):

@@ -87,7 +87,7 @@ def _linked(line: bytes, before: list[Entry]) -> Entry:
 
 def _history_problems(entries: list[Entry]) -> Iterator[str]:
     """Yield what cannot have happened, in the order of the lines."""
-    started: dict[Identification, bool] = {}  # -> has ended
+    begun: dict[Identification, set[str]] = {}  # -> which entries it has
     numbers: set[tuple[object, ...]] = set()
     for number, entry in enumerate(entries, start=1):
         if (entry.kind == "genesis") != (number == 1):
@@ -97,14 +97,18 @@ def _history_problems(entries: list[Entry]) -> Iterator[str]:
             if (which.folder, which.attempt) in numbers:
                 yield f"line {number}: {which} was started twice"
             numbers.add((which.folder, which.attempt))
-            started.setdefault(which, False)
-        elif entry.kind == "end":
+            begun.setdefault(which, set())
+        elif entry.kind in ("clock", "end"):
             which = entry.identification
-            if which not in started:
-                yield f"line {number}: {which} ended, but no such attempt was started"
-            elif started[which]:
-                yield f"line {number}: {which} ended twice"
-            started[which] = True
+            what = "ended" if entry.kind == "end" else "started its clock"
+            if which not in begun:
+                yield f"line {number}: {which} {what}, but no such attempt was started"
+                continue
+            if entry.kind in begun[which]:
+                yield f"line {number}: {which} {what} twice"
+            elif "end" in begun[which]:
+                yield f"line {number}: {which} {what} after its end"
+            begun[which].add(entry.kind)
 
 
 def repeated_without_interruption(attempts: list[Attempt]) -> list[Attempt]:

@@ -53,6 +53,13 @@ class Segment(_Schema):
     end_ns: int
 
 
+class ScheduleRecord(_Schema):
+    """When evaluations were due, and how late one could be to reach the target."""
+
+    kind: Literal["fixed", "after_previous", "chosen_steps"]  # see `kit/records/schedule.py`
+    late_limit_seconds: float
+
+
 class RulesRecord(_Schema):
     """The numbers of the ruleset that decided this trial, runtime factor and overrides applied."""
 
@@ -63,6 +70,7 @@ class RulesRecord(_Schema):
     max_runtime_seconds: float
     eval_period_seconds: float
     step_hint: int
+    schedule: Annotated[ScheduleRecord | None, Since(2)] = None
 
 
 class SeedsRecord(_Schema):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,11 +13,12 @@ from kit.errors import RuleViolation, TrainerFailed
 from kit.exchange import directory
 from kit.exchange.messages import Setup
 from kit.records.record import Evaluation, Failure, TrialState
+from kit.records.schedule import Schedule
 from kit.referee.clock import Clock
 from kit.referee.environment import gpus
 from kit.referee.events import Observer
 from kit.referee.launching import Launched, Level, launched
-from kit.referee.recording import Ending, Verdict
+from kit.referee.recording import Ending, Verdict, rules_record
 from kit.referee.signals import Signals
 from kit.referee.trainer_process import Trainer
 from kit.referee.workspace import Workspace
@@ -40,6 +41,7 @@ class Conduct:
         memory_limit_bytes: int,
         *,
         extras: Path | None = None,
+        before_go: Callable[[], object] = lambda: None,
     ) -> None:
         self._plan = plan
         self._clock = clock
@@ -47,7 +49,9 @@ class Conduct:
         self._signals = signals
         self._memory_limit_bytes = memory_limit_bytes
         self._extras = extras
+        self._before_go = before_go
         self._evaluations: list[Evaluation] = []
+        self._initial_metrics: Mapping[str, float] = {}
         self._walls: Mapping[str, object] = {}
 
     def run(self, level: Level) -> Ending:
@@ -75,6 +79,7 @@ class Conduct:
                 peak_trainer_memory_bytes=trainer.tree.peak_resident_bytes,
                 trainer_environment=started.environment,
                 walls=self._walls,
+                initial_metrics=self._initial_metrics,
             )
 
     def _conduct(self, started: Launched) -> Verdict:
@@ -123,7 +128,11 @@ class Conduct:
                 except Exception as error:  # submission code may raise anything
                     raise TrainerFailed(traceback.format_exc()) from error
             self._clock.stop()
-        return Ending(verdict=ended.verdict, evaluations=tuple(self._evaluations))
+        return Ending(
+            verdict=ended.verdict,
+            evaluations=tuple(self._evaluations),
+            initial_metrics=self._initial_metrics,
+        )
 
     def _bench(self) -> Bench:
         """Build the workload, its initial parameters and the compiled evaluation."""
@@ -137,17 +146,20 @@ class Conduct:
         framework().configure(**self._evaluation_device())
         workload = load_workload(plan.workload, plan.ruleset.scale, plan.variant)
         evaluator = Evaluator(workload, plan.seeds.initialization)
-        evaluator.prepare()
-        judge = Judge(plan.rules, plan.ruleset, self._clock, stop=plan.stop)
+        schedule = Schedule.of(rules_record(plan))
+        judge = Judge(plan.rules, plan.ruleset, self._clock, schedule, stop=plan.stop)
         self._evaluations = judge.evaluations
-        return Bench(
+        bench = Bench(
             clock=self._clock,
             judge=judge,
             evaluator=evaluator,
             observer=self._observer,
             interrupted=self._signals.received,
             memory_limit_bytes=self._memory_limit_bytes,
+            before_go=self._before_go,
         )
+        self._initial_metrics = evaluator.prepare(bench.check_interrupted)
+        return bench
 
     def _evaluation_device(self) -> dict[str, Any]:
         """Return where the ruleset has the referee evaluate, and how much memory it may take."""

@@ -60,7 +60,9 @@ def _started(
     stack: contextlib.ExitStack, level: isolation.Isolation, plan: TrialPlan, extras: Path | None
 ) -> Launched:
     data = train_folder(plan.workload, plan.ruleset.scale)
-    folders = stack.enter_context(Workspace(plan.submission.contents, data, extras))
+    folders = stack.enter_context(
+        Workspace(plan.submission.contents, data, extras, training_source=plan.training_data)
+    )
     listener = Listener(folders.exchange / directory.SOCKET)
     stack.callback(listener.close)
     launch = isolation.launch(level, folders)

@@ -16,6 +16,7 @@ from kit.records.record import (
     FreezingRecord,
     IsolationLevel,
     RulesRecord,
+    ScheduleRecord,
     SeedsRecord,
     StopReason,
     TrainerReport,
@@ -50,6 +51,7 @@ class Ending:
     ended_at: str = ""
     isolation: IsolationLevel = "process"
     walls: Mapping[str, object] = field(default_factory=dict)  # what the kernel said of them
+    initial_metrics: Mapping[str, float] = field(default_factory=dict)
     data_manifests: Mapping[str, str] = field(default_factory=dict)
     contention: ContentionRecord = field(default_factory=ContentionRecord)
 
@@ -66,7 +68,7 @@ def trial_record(plan: TrialPlan, ending: Ending, clock: Clock, *, attempt: int)
         kit_version=__version__,
         started_at=ending.started_at,
         ended_at=ending.ended_at,
-        rules=_rules(plan),
+        rules=rules_record(plan),
         workload=plan.workload,
         variant=plan.variant,
         submission=plan.submission.name,
@@ -97,7 +99,7 @@ def trial_record(plan: TrialPlan, ending: Ending, clock: Clock, *, attempt: int)
         peak_device_memory_bytes=device_memory,
         failure=verdict.failure,
         stop_reasons=_stop_reasons(plan) if verdict.state is TrialState.STOPPED_EARLY else [],
-        initial_metrics={},
+        initial_metrics=dict(ending.initial_metrics),
         backend=BackendRecord(trainer="tensorflow", referee="tensorflow"),
         precision="float32",
         devices=[gpu.name for gpu in host.gpus] or ["cpu"],
@@ -113,13 +115,19 @@ def _stop_reasons(plan: TrialPlan) -> list[StopReason]:
     return [StopReason(rule=plan.stop.rule, evidence=list(plan.stop.evidence))] if plan.stop else []
 
 
-def _rules(plan: TrialPlan) -> RulesRecord:
+def rules_record(plan: TrialPlan) -> RulesRecord:
+    """Return the rules of a trial as its record states them."""
+    evaluations, period = plan.ruleset.evaluations, plan.rules.eval_period_seconds
     return RulesRecord(
         ruleset=plan.ruleset.name,
         ruleset_sha256=plan.ruleset.sha256,
         scale=plan.ruleset.scale,
         target=plan.rules.target,
         max_runtime_seconds=plan.rules.max_runtime_seconds,
-        eval_period_seconds=plan.rules.eval_period_seconds,
+        eval_period_seconds=period,
         step_hint=plan.rules.step_hint,
+        schedule=ScheduleRecord(
+            kind="chosen_steps" if plan.evaluate_at_steps else evaluations.schedule,
+            late_limit_seconds=evaluations.late_limit_seconds(period),
+        ),
     )

@@ -86,7 +86,15 @@ def run_trial(
         with Signals() as signals:
             with _interrupted_on_error(ledger, who, key):
                 started_at, clock = utc_now(), Clock()
-                conduct = Conduct(plan, clock, observer, signals, limit, extras=extras)
+                conduct = Conduct(
+                    plan,
+                    clock,
+                    observer,
+                    signals,
+                    limit,
+                    extras=extras,
+                    before_go=partial(ledger.clock, who, key),
+                )
                 if plan.stop is not None and plan.stop.is_needless:
                     ending = conduct.leave_out(plan.stop)
                 else:
@@ -164,9 +172,7 @@ def _attempt(plan: TrialPlan, ledger: Ledger, level: IsolationLevel) -> tuple[in
         reasons.append("--inline runs referee and submission in one process")
     elif is_weaker(level, plan.ruleset.isolation):
         reasons.append(f"the ruleset asks for isolation {plan.ruleset.isolation!r} at least")
-    ruling = rule_on(
-        [(a.identification.attempt, a.state) for a in earlier], plan.ruleset.max_attempts
-    )
+    ruling = rule_on([a.tried for a in earlier], plan.ruleset.max_attempts)
     if any(a.state not in REPEATABLE for a in earlier):
         reasons.append("an earlier attempt at this trial has finished")
     elif ruling.used >= plan.ruleset.max_attempts:

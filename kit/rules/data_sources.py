@@ -14,8 +14,8 @@ from pathlib import Path
 from packaging.utils import canonicalize_name
 
 from kit import paths, registry
+from kit.contracts.workload_manifest import SourceEntry
 from kit.errors import InvalidFile
-from kit.schema.workload import SourceEntry
 
 DATA_LOCK = "data.lock"
 _PINNED_NAME = re.compile(r"^([A-Za-z0-9._-]+)==", re.MULTILINE)

@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kit.contracts.trial_id import TrialId
@@ -79,6 +80,7 @@ class TrialPlan:
     unofficial_reasons: tuple[str, ...] = ()
     evaluate_at_steps: tuple[int, ...] = ()  # instead of the eval period; never official
     stop: EarlyStop | None = None
+    training_data: Path | None = None  # instead of the prepared split (placebo); never official
     told_runtime_seconds: float | None = None  # where the submission is told another budget
 
     @property
@@ -100,7 +102,7 @@ class TrialPlan:
         """Return the plan of a ten-second check: a small budget, recorded apart, never official."""
         budget = min(QUICK_SECONDS, self.rules.max_runtime_seconds)
         rules = self.rules.model_copy(
-            update={"max_runtime_seconds": budget, "eval_period_seconds": budget / 2}
+            update={"max_runtime_seconds": budget, "eval_period_seconds": budget / 4}
         )
         return replace(
             self,

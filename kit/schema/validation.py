@@ -122,7 +122,7 @@ def _sentence(error: ErrorDetails) -> str:
         return f"{where}{problem}. {fix}"
     if kind == "missing":
         return f"{where}missing. Received: {received(error['input'])}. Add this key."
-    if kind == "literal_error":
+    if kind in ("literal_error", "enum"):
         choices = context["expected"].replace("'", "").replace(" or ", ", ")
         problem = f"not a valid choice. Choose one of: {choices}"
     elif kind in _KINDS:

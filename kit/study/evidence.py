@@ -160,7 +160,7 @@ class Evidence:
                     "folder from a copy, or choose another --results."
                 )
             result = _result(report.record, digest, folder)
-        return Attempt(which.attempt, entered.state, result)
+        return Attempt(which.attempt, entered.state, result, entered.tried.clock_started)
 
 
 def _unended(results: Path, chain: Chain | None) -> set[Path]:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from kit.contracts.trial_id import TrialId
-from kit.records.attempts import Ruling, rule_on
+from kit.records.attempts import Ruling, Tried, rule_on
 from kit.records.record import TrialState
 
 _FORFEITED = (TrialState.FAILED, TrialState.RULE_VIOLATION)
@@ -46,6 +46,12 @@ class Attempt:
     number: int
     state: TrialState | None
     result: Result | None = None  # None also where an attempt left no record
+    clock_started: bool = True
+
+    @property
+    def tried(self) -> Tried:
+        """Return it as the rule about attempts needs it."""
+        return Tried(self.number, self.state, self.clock_started)
 
 
 @dataclass(frozen=True)
@@ -60,7 +66,7 @@ class Standing:
     @property
     def ruling(self) -> Ruling:
         """Return which attempt counts, and how many are used up."""
-        return rule_on([(a.number, a.state) for a in self.attempts], self.max_attempts)
+        return rule_on([a.tried for a in self.attempts], self.max_attempts)
 
     @property
     def decided(self) -> Attempt | None:

@@ -125,13 +125,14 @@ def _refuse_changes(assignment: Assignment) -> None:
 def _require_progress(run: Run, attempt: int, board: Board, ended: Ended) -> None:
     """Stop where it is the machine that fails: further trials would only use up their attempts."""
     standing = board[run.id]
+    said = ended.error or f"the process ended with status {ended.status} and said nothing"
     if len(standing.attempts) >= attempt:
-        if standing.attempts[-1].state in OPEN and ended.has_error:
+        last = standing.attempts[-1].tried
+        if last.state in OPEN and (ended.has_error or last.is_free):
             raise TrialError(
-                f"{run.id}, attempt {attempt}, was not the submission's to end: {ended.error} "
+                f"{run.id}, attempt {attempt}, was not the submission's to end: {said} "
                 "Mend it, then repeat the command: the study goes on where it is."
             )
         return
     kind = UsageError if ended.status == WRONG_REQUEST else TrialError
-    said = ended.error or f"the process ended with status {ended.status} and said nothing"
     raise kind(f"{run.id} could not be started: {said}")

@@ -19,7 +19,7 @@ from kit.records.record import (
     TrialState,
 )
 from kit.referee.events import Outcome
-from tests.records.factory import FORMAT_2
+from tests.records.factory import FORMAT_2, SCHEDULE
 
 TARGET = Target(metric="accuracy", higher_is_better=True, validation=0.95, test=0.94)
 FOLDER = Path("/home/ada/stopwatch/results/mini/nadamw/mnist/study_1/trial_1")
@@ -87,6 +87,7 @@ def record(**changes: Any) -> TrialRecord:
             max_runtime_seconds=60.0,
             eval_period_seconds=3.0,
             step_hint=3000,
+            schedule=SCHEDULE,
         ),
         "workload": "mnist",
         "variant": None,

@@ -90,7 +90,7 @@ def test_every_trial_has_a_cell_and_the_running_one_its_share() -> None:
     assert lines[3].split() == ["mnist_wide", "▸", "25%", "·", "·", "·"]
     assert lines[4:6] == [
         "racer, mnist_wide, study 1, trial 1, attempt 2",
-        "training, step 1,200, 2.50 s of 10.0 s",
+        "training, reported step 1,200, 2.50 s of 10.0 s",
     ]
     assert lines[6] == "validation accuracy 0.5000 (target ≥ 0.6000)"
     assert lines[7] == "elapsed 75.0 s; remaining at most 37.5 s of submission time"
@@ -157,7 +157,7 @@ def test_plain_lines_tell_starts_ends_and_signs_of_life() -> None:
         " submission time",
         "something is not built",
         "mnist_wide, study 1, trial 1, attempt 2: started",
-        "mnist_wide, study 1, trial 1: training, step 7, 1.00 s of 10.0 s",
+        "mnist_wide, study 1, trial 1: training, reported step 7, 1.00 s of 10.0 s",
         "two lines ?[2J",
         "mnist_wide, study 1, trial 1: interrupted; still owed, 1 of 2 attempts left (4 of 8"
         " trials finished)",

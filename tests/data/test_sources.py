@@ -15,7 +15,7 @@ from kit.data.archives import TIMEOUT_SECONDS, fetch_python_package, locked_requ
 from kit.data.content import SourceFailed
 from kit.data.progress import SilentProgress
 from kit.data.sources import DebianPackage, LocalFile, PythonPackage, Url, source
-from kit.schema.workload import SourceEntry
+from kit.contracts.workload_manifest import SourceEntry
 
 LOCK = """\
 # a comment

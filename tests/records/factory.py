@@ -21,6 +21,7 @@ from kit.records.record import (
     FreezingRecord,
     HostRecord,
     RulesRecord,
+    ScheduleRecord,
     SeedsRecord,
     Segment,
     TrainerReport,
@@ -40,6 +41,7 @@ ENVIRONMENT = {"python": "3.11", "hardware": {"cpus": 2}, "ratio": float("inf")}
 LOG = b"step 1\nstep 2\n\xff not text\n"
 PERIOD_NS = 2 * NANOSECONDS
 TARGET = 0.9
+SCHEDULE = ScheduleRecord(kind="after_previous", late_limit_seconds=2.0)
 FORMAT_1 = "stopwatch/trial/1"
 FORMAT_2: dict[str, Any] = {
     "initial_metrics": {"validation/accuracy": 0.05, "test/accuracy": 0.04},
@@ -96,6 +98,7 @@ def make_trial(
             max_runtime_seconds=60.0,
             eval_period_seconds=PERIOD_NS / NANOSECONDS,
             step_hint=1000,
+            **({} if fields.get("format") == FORMAT_1 else {"schedule": SCHEDULE}),
         ),
         "workload": "mnist",
         "variant": None,
@@ -208,11 +211,13 @@ class Results:
         return path / f"study_{record.study}" / f"trial_{record.trial}{end}"
 
     def start(self, record: TrialRecord) -> Identification:
-        """Enter the study's commitment and the start."""
+        """Enter the study's commitment and the start, and that of its clock."""
         which = Identification.of(record)
         if not any(entry.kind == "study" for entry in self.ledger.entries()):
             self.ledger.append("study", study_body(record), self.key)
         self.ledger.start(which, self.key)
+        if record.submission_seconds > 0:
+            self.ledger.clock(which, self.key)
         return which
 
     def write(

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from kit.records.against_rules import check_rules
-from kit.records.record import RulesRecord
+from kit.records.record import RulesRecord, ScheduleRecord
 from kit.rules.ruleset import Wheel, WorkloadRules, load_ruleset
 from tests.records.factory import Trial, changed, make_trial
 
@@ -37,6 +37,12 @@ def recorded(rules: WorkloadRules, **fields: Any) -> Trial:
             max_runtime_seconds=rules.max_runtime_seconds,
             eval_period_seconds=rules.eval_period_seconds,
             step_hint=rules.step_hint,
+            schedule=ScheduleRecord(
+                kind=RULESET.evaluations.schedule,
+                late_limit_seconds=RULESET.evaluations.late_limit_seconds(
+                    rules.eval_period_seconds
+                ),
+            ),
         ),
         **{"batch_size": 64, "hyperparameters": {"rate": 0.2}, **fields},
     )

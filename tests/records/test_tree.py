@@ -67,6 +67,19 @@ def test_attempt_that_left_no_record_is_listed(results: Results) -> None:
     assert "ended as failed and left no record." in told(report, "note")[0]
 
 
+def test_attempts_that_ended_during_set_up_are_listed(results: Results) -> None:
+    for trial, ended in ((1, False), (2, True)):
+        which = Identification.of(make_trial(trial=trial).record)
+        results.ledger.start(which, results.key)
+        if ended:
+            results.ledger.end(which, TrialState.INTERRUPTED, None, results.key)
+    report = verify_tree(results.root)
+    assert report.ok
+    notes = told(report, "note")
+    assert len(notes) == 2
+    assert all("ended during set-up, or still runs; it is not used up." in n for n in notes)
+
+
 def test_repetition_without_an_interruption_is_listed(results: Results) -> None:
     results.run(make_trial(state=TrialState.OUT_OF_TIME))
     results.run(make_trial(attempt=2, official=False, unofficial_reasons=["repeated"]))
@@ -105,7 +118,7 @@ def test_broken_ledger_is_told_once_for_the_folder(results: Results) -> None:
     report = verify_tree(results.root)
     assert not report.ok
     assert told(report) == [
-        f"ledger.jsonl: {results.ledger.path}: line 4: the line is incomplete: no newline at its "
+        f"ledger.jsonl: {results.ledger.path}: line 5: the line is incomplete: no newline at its "
         "end."
     ]
 

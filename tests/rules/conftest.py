@@ -25,7 +25,7 @@ evaluation: {device: cpu, memory_share: 0.5}
 tuning:
   external: {studies: 3, trials: 4}
   self_tuning: {studies: 2, runtime_factor: 1.5}
-yielding: {late_yield_median_steps: 20, late_yield_seconds: 10}
+evaluations: {schedule: fixed, late_seconds: 2, late_period_share: 0.05}
 pause_cpu_tolerance_seconds: 0.1
 submission_limits:
   max_bytes: 10000

@@ -24,7 +24,7 @@ from kit.rules.reproduction import (
 )
 from kit.rules.ruleset import load_ruleset
 from kit.rules.submission import load_submission
-from tests.records.factory import make_trial
+from tests.records.factory import SCHEDULE, make_trial
 
 Add = Callable[..., Path]
 POINTS = "default: {points: [{a: 1}, {a: 2}]}"
@@ -51,6 +51,7 @@ def recorded(plan: TrialPlan, **changes: Any) -> TrialRecord:
             max_runtime_seconds=plan.rules.max_runtime_seconds,
             eval_period_seconds=plan.rules.eval_period_seconds,
             step_hint=plan.rules.step_hint,
+            schedule=SCHEDULE,
         ),
     }
     record = make_trial(**(fields | changes)).record

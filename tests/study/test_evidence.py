@@ -100,7 +100,7 @@ def test_a_torn_last_line_is_moved_away(place: Place, books: Books) -> None:
     books.enter()
     with (place.results / LEDGER).open("ab") as file:
         file.write(b'{"index":')
-    with pytest.raises(VerificationError, match=r"ledger\.jsonl: line 5: .*incomplete"):
+    with pytest.raises(VerificationError, match=r"ledger\.jsonl: line 6: .*incomplete"):
         board(place)
     place.evidence().recover()
     assert board(place).standings[0].phase is Phase.DONE

@@ -64,11 +64,27 @@ def test_failures_are_results_and_are_not_repeated(
 def test_a_trial_that_dies_without_a_word_is_repeated_and_then_given_up(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("CRASH", "1")
+    monkeypatch.setenv("CRASH", "training")
     told = Told()
     board = place.run(told, studies=[2])
     assert told.started_trials() == [(2, 1, 1), (2, 1, 2), (2, 2, 1), (2, 2, 2)]
     assert {standing.phase for standing in board.standings} == {Phase.GIVEN_UP}
+    place.verify()
+
+
+def test_a_trial_that_dies_during_set_up_stops_the_study_and_uses_nothing_up(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CRASH", "setup")
+    for _ in range(3):
+        with pytest.raises(TrialError, match=r"was not the submission's to end: .* status 7"):
+            place.run(studies=[2])
+    monkeypatch.delenv("CRASH")
+    told = Told()
+    place.run(told, studies=[2])
+    assert told.started_trials() == [(2, 1, 4), (2, 2, 1)]
+    reasons = place.records()[2, 1, 4].unofficial_reasons
+    assert not any("attempt" in reason for reason in reasons), reasons
     place.verify()
 
 
@@ -212,7 +228,8 @@ def check_history(place: Place) -> None:
     commitments: dict[object, set[str]] = {}
     for attempt in place.attempts():
         which = attempt.identification
-        by_slot.setdefault(which.folder, []).append(attempt.state)
+        if not attempt.tried.is_free:
+            by_slot.setdefault(which.folder, []).append(attempt.state)
         commitments.setdefault(which.folder, set()).add(which.seed_commitment)
     assert len(by_slot) == len(ALL)
     for trial_id, states in by_slot.items():

@@ -60,8 +60,8 @@ class StudyPlainView:
         if self._now() - self._written_at >= SILENCE_SECONDS:
             metric = f", {self.progress.metric}" if self.progress.metric else ""
             self._write(
-                f"{self.words(run.id)}: {self.progress.phase}, step {self.progress.step:,}, "
-                f"{wording.seconds(self.progress.submission_seconds)} of "
+                f"{self.words(run.id)}: {self.progress.phase}, reported step "
+                f"{self.progress.step:,}, {wording.seconds(self.progress.submission_seconds)} of "
                 f"{wording.seconds(self.progress.budget_seconds)}{metric}"
             )
 

@@ -88,7 +88,7 @@ def _status(progress: StudyProgress) -> list[str]:
         trial_id = progress.run.id
         lines.append(f"{trial_id}, attempt {progress.attempt}")
         lines.append(
-            f"{progress.phase}, step {progress.step:,}, "
+            f"{progress.phase}, reported step {progress.step:,}, "
             f"{wording.seconds(progress.submission_seconds)} of "
             f"{wording.seconds(progress.budget_seconds)}"
         )

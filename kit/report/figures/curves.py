@@ -65,7 +65,7 @@ def curves(
         axes.set_xlim(left=0)
         if against == "steps":
             axes.xaxis.set_major_formatter(EngFormatter(sep=""))
-        axes.set_xlabel(f"submission time ({unit.sign})" if against == "time" else "steps (count)")
+        axes.set_xlabel(f"submission time ({unit.sign})" if against == "time" else "reported steps")
         axes.set_ylabel(metric_axis(trials[0].goal.target.metric))
         names = [n for n in facts.submissions if any(t.id.submission == n for t in trials)]
         if legend:

@@ -17,6 +17,7 @@ from typing import Any
 from kit.records.archive import unpack
 from kit.records.files import LOG, SUBMISSION
 from kit.records.findings import VerificationReport
+from kit.records.plausibility import first_evaluation
 from kit.records.record import NANOSECONDS, Evaluation
 from kit.report.facts import Facts
 from kit.report.page.verdict import trust_of
@@ -38,7 +39,7 @@ COLUMNS = (  # key, heading, kind: how the script shows and sorts it
     ("state", "state", "text"),
     ("time", "time to target (s)", "number"),
     ("spent", "submission time (s)", "number"),
-    ("steps", "steps", "number"),
+    ("steps", "reported steps", "number"),
     ("best", "best validation value", "number"),
     ("official", "all conditions kept", "text"),
     ("signature", "signature", "text"),
@@ -166,6 +167,8 @@ def _summary(trial: Trial) -> list[tuple[str, str]]:
         ("Verdict code", report.verdict_code or "none"),
         ("Counts", "yes" if trial.deciding else "no: another attempt at this trial counts"),
     ]  # fmt: skip
+    if first := first_evaluation(record, report.evaluations):
+        lines.append(("First evaluation", first))
     for reason in record.stop_reasons:
         lines.append(("Stopped because", f"{reason.rule} ({', '.join(reason.evidence)})"))
     return lines
@@ -189,7 +192,14 @@ def _findings(report: VerificationReport) -> list[list[str]]:
 
 def _evaluation_table(rows: Sequence[Evaluation]) -> dict[str, Any]:
     metrics = sorted({name for row in rows for name in row.metrics})
-    columns = ["step", "submission s", "evaluation s", "CPU s while paused", "distance", *metrics]
+    columns = [
+        "reported step",
+        "submission s",
+        "evaluation s",
+        "CPU s while paused",
+        "distance",
+        *metrics,
+    ]
     table = [
         [
             row.step,
@@ -210,7 +220,7 @@ def _curve_table(trial: Trial) -> dict[str, Any]:
         [_short(step), _short(seconds), _short(value)]
         for step, seconds, value in zip(curve.steps, curve.seconds, curve.values, strict=True)
     ]
-    return {"columns": ["step", "submission s", f"validation/{metric}"], "rows": table}
+    return {"columns": ["reported step", "submission s", f"validation/{metric}"], "rows": table}
 
 
 def _log_tail(path: Path) -> str:

@@ -25,7 +25,7 @@ from typing import NamedTuple
 
 from kit.errors import UsageError, VerificationError
 from kit.records.against_ledger import find_ledger
-from kit.records.attempts import OPEN, rule_on
+from kit.records.attempts import OPEN, Tried, rule_on
 from kit.records.chain import verify_chain
 from kit.records.findings import Finding, TreeReport, VerificationReport
 from kit.records.ledger import Attempt
@@ -44,6 +44,12 @@ class Trying:
     identification: Identification
     state: TrialState | None  # None: the ledger has a start and no end
     report: VerificationReport | None  # None: there is no record of it
+    clock_started: bool = True
+
+    @property
+    def tried(self) -> Tried:
+        """Return it as the rule about attempts needs it."""
+        return Tried(self.identification.attempt, self.state, self.clock_started)
 
     @property
     def folder(self) -> str:
@@ -139,7 +145,7 @@ def attempts_by_trial(evidence: Iterable[Evidence]) -> list[list[Trying]]:
 
 def deciding_attempt(ordered: Sequence[Trying], max_attempts: int) -> Deciding:
     """Return the attempt at one trial that counts, by the rule of `kit.records.attempts`."""
-    ruling = rule_on([(a.identification.attempt, a.state) for a in ordered], max_attempts)
+    ruling = rule_on([a.tried for a in ordered], max_attempts)
     decided = None if ruling.deciding is None else ordered[ruling.deciding]
     stopped = [ordered[position] for position in ruling.stopped]
     records = [attempt.report.record for attempt in stopped if attempt.report]
@@ -158,17 +164,19 @@ def deciding_attempt(ordered: Sequence[Trying], max_attempts: int) -> Deciding:
 
 def _beyond(ordered: Sequence[Trying], decided: Trying | None, max_attempts: int) -> Iterator[str]:
     """Yield what there is to say about attempts that do not count."""
-    stops = 0
+    free = 0
     for attempt in ordered:
         which = attempt.identification
         if decided and which.attempt > decided.identification.attempt:
             if attempt.state not in OPEN:
                 yield f"{which}: repeated after a result; the first result counts."
-        elif which.attempt - stops > max_attempts:
+        elif which.attempt - free > max_attempts:
             yield f"{which}: more than {max_attempts} attempts; it does not count."
         elif attempt.state is TrialState.STOPPED_EARLY and attempt is not decided:
             yield f"{which}: stopped early, and resumed."
-        stops += attempt.state is TrialState.STOPPED_EARLY
+        elif attempt.state in OPEN and attempt.tried.is_free:
+            yield f"{which}: ended during set-up; it is not used up."
+        free += attempt.tried.is_free
 
 
 def _problems(report: TreeReport) -> Iterator[str]:
@@ -201,7 +209,8 @@ def _attempts(report: TreeReport, entered: Sequence[Attempt]) -> tuple[Trying, .
     recorded = {Identification.of(entry.record): entry for entry in report.records if entry.record}
     listed = {attempt.identification for attempt in entered}
     from_ledger = [
-        Trying(a.identification, a.state, recorded.get(a.identification)) for a in entered
+        Trying(a.identification, a.state, recorded.get(a.identification), a.tried.clock_started)
+        for a in entered
     ]
     alone = [
         Trying(which, entry.record.state, entry)

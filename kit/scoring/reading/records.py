@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from kit.records.archive import unpack
 from kit.records.files import SUBMISSION
 from kit.records.findings import VerificationReport
 from kit.records.record import TrialRecord, TrialState
+from kit.records.schedule import Schedule
 from kit.rules.ruleset import Ruleset, load_ruleset
 from kit.scoring.reading.batch import Batch, LeftOut
 from kit.scoring.reading.conditions import conditions_of, mixed_conditions
@@ -149,11 +151,15 @@ def _judge(
     trial_id: TrialId, report: VerificationReport, record: TrialRecord, rules: ScoringRules
 ) -> TrialResult:
     goal = rules.goals[trial_id.workload, trial_id.variant]
+    schedule = Schedule.of(record.rules)
     name = f"validation/{goal.target.metric}"
     return judge(
         trial_id,
         [evaluation.submission_seconds for evaluation in report.evaluations],
-        [evaluation.metrics.get(name, float("nan")) for evaluation in report.evaluations],
+        [
+            evaluation.metrics.get(name, math.nan) if schedule.may_reach(evaluation) else math.nan
+            for evaluation in report.evaluations
+        ],
         goal,
         stop=_stop(record),
         source=str(report.path),

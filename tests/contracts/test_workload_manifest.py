@@ -68,7 +68,7 @@ def problem() -> str:
             "    model:",
             "    modle:",
             "scales.mini: unknown key 'modle'. Choose one of: model, data, variants, "
-            "evaluation_batch_size, xla, benchmark, splits, prepared, originals, "
+            "evaluation_batch_size, xla, benchmark, splits, labels, prepared, originals, "
             "not_prepared_because. Did you mean 'model'?",
         ),
         ("variants:", "variant:", "unknown key 'variant'. Choose one of: description, metric, "),
@@ -95,6 +95,12 @@ def problem() -> str:
             "parameter_kinds: {'(': bias}\nscales:",
             "parameter_kinds: '(' is not a regular expression: missing ), unterminated subpattern",
         ),
+        (
+            "scales:",
+            "parameter_kinds: {x: bias, y: baias}\nscales:",
+            "parameter_kinds.y: not a valid choice. Choose one of: weight, bias, conv_weight, ",
+        ),
+        ("softmax_cross", "sofmax_cross", "loss_type: not a valid choice. Choose one of: softmax"),
         ("scales:", "scales: &x", "the anchor &x is not allowed"),
         ("metric: accuracy", "metric: accuracy\nmetric: loss", "the key 'metric' occurs twice"),
         ("metric: accuracy", "metric: [accuracy", "not valid YAML: "),

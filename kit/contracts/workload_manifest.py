@@ -7,6 +7,8 @@ from typing import Annotated, Any
 
 from pydantic import Field, field_validator, model_validator
 
+from kit.contracts.loss_type import LossType
+from kit.contracts.parameters import ParameterKind
 from kit.schema.validation import Schema, one_of, unknown_key
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=80)]
@@ -81,6 +83,8 @@ class ScaleEntry(Overrides):
     xla: dict[Annotated[str, one_of("cpu", "gpu")], bool] = Field(default_factory=dict)
     benchmark: BenchmarkEntry = BenchmarkEntry()
     splits: dict[SplitName, Count] = Field(default_factory=dict)
+    # Arrays of the training split that hold nothing but labels: those that a placebo permutes.
+    labels: Annotated[tuple[Name, ...], Field(strict=False)] = ()
     prepared: dict[Annotated[str, one_of("train", "evaluation")], Sha256] = Field(
         default_factory=dict
     )
@@ -93,14 +97,16 @@ class WorkloadManifest(Schema):
 
     description: Text
     metric: Name
-    loss_type: Name
-    parameter_kinds: dict[str, Name] = Field(default_factory=dict)  # regular expression -> kind
+    loss_type: Annotated[LossType, Field(strict=False)]
+    parameter_kinds: dict[str, Annotated[ParameterKind, Field(strict=False)]] = Field(
+        default_factory=dict
+    )  # regular expression -> kind
     scales: dict[Annotated[str, one_of("full", "mini")], ScaleEntry] = Field(min_length=1)
     variants: dict[Name, VariantEntry] = Field(default_factory=dict)
 
     @field_validator("parameter_kinds")
     @classmethod
-    def _are_expressions(cls, kinds: dict[str, str]) -> dict[str, str]:
+    def _are_expressions(cls, kinds: dict[str, ParameterKind]) -> dict[str, ParameterKind]:
         for pattern in kinds:
             try:
                 re.compile(pattern)

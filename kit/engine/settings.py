@@ -95,6 +95,7 @@ def variables(
         "STOPWATCH_KEY": access.key_name,
         "STOPWATCH_KEY_FILE": str(access.key_file),
         "STOPWATCH_GID": str(access.group),
+        "INSPECTION_FILE": str(access.inspection_file),
         "TRAINER_MEMORY": f"{min(settings.memory_limit_bytes or trainer_bytes, trainer_bytes)}b",
         "REFEREE_MEMORY": f"{max(_LEAST_BYTES, memory_bytes - _LEAST_BYTES)}b",
         "EXCHANGE_SIZE": str(memory_bytes // 2),

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
+from kit.planning.request import TrialPlan
 from kit.records.record import TrialState
-from kit.rules.plan import TrialPlan
 from tests.conftest import in_containers, unshut
 
 

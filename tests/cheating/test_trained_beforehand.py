@@ -15,10 +15,10 @@ import pytest
 from kit.data import load_arrays, train_folder
 from kit.data.permuted import permuted_training_split
 from kit.errors import InvalidSubmission
+from kit.planning.plan import plan_trial
 from kit.records.record import TrialState
 from kit.referee.placebo import PlaceboVerdict, run_placebo
 from kit.rules.folder import compressed_bytes
-from kit.rules.planning import plan_trial
 from kit.rules.ruleset import load_ruleset
 from kit.rules.submission import load_submission
 from tests.conftest import Attack, Silent, write_attack
@@ -57,9 +57,10 @@ def weights(mnist_data: None) -> np.ndarray:
 def placebo(submission: str | Path, folder: Path) -> float:
     """Return what a submission reaches within twenty seconds on permuted labels."""
     where = {"results": folder / "results", "config": folder / "config"}
-    plan = plan_trial(workload="mnist", submission=submission, **where)
-    plan = replace(plan, rules=plan.rules.model_copy(update={"max_runtime_seconds": 20.0}))
-    return run_placebo(plan, **where, observer=Silent(), extras=None)
+    request = plan_trial(workload="mnist", submission=submission, **where)
+    rules = request.rules.model_copy(update={"max_runtime_seconds": 20.0})
+    request = request.changed(rules=rules)
+    return run_placebo(request, config=where["config"], observer=Silent(), extras=None)
 
 
 @pytest.fixture

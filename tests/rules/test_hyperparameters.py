@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kit.errors import KitError
+from kit.planning.plan import plan_trial
 from kit.rules.hyperparameters import Declared, read_declared
-from kit.rules.planning import plan_trial
 from kit.rules.submission import load_submission
 
 Add = Callable[..., Path]

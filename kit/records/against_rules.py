@@ -11,7 +11,7 @@ from kit.errors import KitError
 from kit.records.files import ENVIRONMENT, SUBMISSION, TRIAL
 from kit.records.findings import Finding, Status
 from kit.records.record import TrialRecord, is_weaker
-from kit.records.source_digest import digest_files
+from kit.rules.source_digest import digest_files
 
 
 def check_source(record: TrialRecord, files: Mapping[str, bytes]) -> Finding:

@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 import yaml
+from kit.rules.trusted_keys import load_trusted_keys
 from securesystemslib.dsse import Envelope
 
 from kit import paths, registry
@@ -34,7 +35,8 @@ from kit.exchange.messages import (
     parse_from_trainer,
 )
 from kit.exchange.weights import TensorSpec, WeightsInbox, WeightsLayout
-from kit.records import canonical
+from kit.planning.plan import plan_trial
+from kit.planning.request import TrialRequest
 from kit.records.archive import pack, unpack
 from kit.records.attestation import open_envelope
 from kit.records.chain import verify_chain
@@ -46,7 +48,7 @@ from kit.records.signing import SigningKey, load_or_create_key, parse_public_key
 from kit.rules.extra_requirements import LOCK, extra_requirements
 from kit.rules.ruleset import load_ruleset, parse_ruleset
 from kit.rules.submission import SubmissionManifest
-from kit.rules.trusted_keys import load_trusted_keys
+from kit.schema import canonical
 from kit.schema.strict_yaml import parse
 from kit.schema.validation import check
 from kit.scoring.reading.compact import read_compact
@@ -82,6 +84,7 @@ def all_parsers(folder: Path) -> list[Parser]:
     config = folder / "config"
     key = load_or_create_key(config)
     records, results = _records(), Results(folder)
+    request = plan_trial(workload="mnist", submission="nadamw", results=folder, config=config)
     envelope = (results.run(make_trial()).folder / ATTESTATION).read_bytes()
     ledger = (results.root / LEDGER).read_bytes()
     return [
@@ -90,6 +93,7 @@ def all_parsers(folder: Path) -> list[Parser]:
             "messages", 30, parse_from_trainer, _messages(), [json.loads(m) for m in _messages()]
         ),
         _weights(folder),
+        _json("trial requests", 4, TrialRequest.decode, [request.encode().encode()]),
         _json("records", 5, lambda data: decode_record(data, PATH), records),
         Parser("evaluations", 8, decode_evaluations,
                [encode_evaluations(make_trial().evaluations)]),

@@ -43,9 +43,10 @@ def fuzz(parser: Parser, inputs: int, seed: int) -> Count:
             values += 1
         except parser.documented:
             errors += 1
-        except (Exception, RecursionError, MemoryError):  # noqa: BLE001 - these are what is sought
-            where = traceback.format_exc(limit=-2)
-            defects.setdefault(where, f"{where}input: {data[:400]!r}")
+        except Exception as error:  # noqa: BLE001 - these are what is sought
+            at = traceback.extract_tb(error.__traceback__)[-1]
+            where = f"{type(error).__name__} in {at.filename}, line {at.lineno}"
+            defects.setdefault(where, f"{where}: {str(error)[:200]}\ninput: {data[:400]!r}")
         if time.process_time() - started > SLOW_SECONDS:
             defects.setdefault("slow", f"took over {SLOW_SECONDS:g} s\ninput: {data[:400]!r}")
     return Count(parser.name, values, errors, tuple(defects.values()))

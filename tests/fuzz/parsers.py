@@ -18,7 +18,6 @@ from typing import Any
 
 import numpy as np
 import yaml
-from kit.rules.trusted_keys import load_trusted_keys
 from securesystemslib.dsse import Envelope
 
 from kit import paths, registry
@@ -45,6 +44,7 @@ from kit.records.files import ATTESTATION, decode_record, encode_record
 from kit.records.ledger import LEDGER
 from kit.records.ledger_entry import _signed, parse_entry
 from kit.records.signing import SigningKey, load_or_create_key, parse_public_key
+from kit.records.trusted_keys import load_trusted_keys
 from kit.rules.extra_requirements import LOCK, extra_requirements
 from kit.rules.ruleset import load_ruleset, parse_ruleset
 from kit.rules.submission import SubmissionManifest
@@ -99,7 +99,7 @@ def all_parsers(folder: Path) -> list[Parser]:
                [encode_evaluations(make_trial().evaluations)]),
         Parser("ledger lines", 10, parse_entry, ledger.splitlines(keepends=True),
                [json.loads(line) for line in ledger.splitlines()], partial(_resigned_entry, key)),
-        _in_file("ledgers", 1, verify_chain, [ledger], folder),
+        _in_file("ledgers", 1, _chain, [ledger], folder),
         Parser("envelopes", 8, open_envelope, [envelope], [_statement(envelope)],
                partial(_resigned_statement, key)),
         Parser("canonical JSON", 8, canonical.decode, [envelope.strip(), *ledger.splitlines()]),
@@ -189,6 +189,13 @@ def _weights(folder: Path) -> Parser:
 def _records() -> list[bytes]:
     stored = sorted((paths.PROJECT / "benchmarks" / "mini" / "results").rglob("trial.json"))[:2]
     return [encode_record(make_trial().record), *(path.read_bytes() for path in stored)]
+
+
+def _chain(path: Path) -> object:
+    chain = verify_chain(path)
+    if chain.problem:
+        raise ValueError(chain.problem)
+    return chain
 
 
 def _statement(envelope: bytes) -> Any:

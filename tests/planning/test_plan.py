@@ -10,8 +10,10 @@ import pytest
 
 from kit import registry
 from kit.errors import InvalidFile, InvalidSubmission, NotAvailable, UnknownName, UsageError
-from kit.planning.plan import plan_trial
+from kit.planning.plan import plan_run, plan_trial
 from kit.planning.request import TrialRequest
+from kit.records.ledger import LEDGER, Ledger
+from kit.records.ledger_entry import Identification
 from kit.records.signing import load_or_create_key
 from kit.rules.ruleset import load_ruleset
 from kit.rules.sampling import sample
@@ -367,3 +369,33 @@ def test_wheels_that_the_ruleset_does_not_list_make_a_trial_unofficial(
     text = rules.read_text().replace("  max_bytes:", f"  allowed_wheels: [{wheel}]\n  max_bytes:")
     rules.write_text(text)
     assert plan().unofficial_reasons == ()
+
+
+def test_edited_code_runs_for_development_and_leaves_the_study_alone(
+    plan: Plan, add_submission: Add, project: Path
+) -> None:
+    folder = add_submission()
+    places = {"results": project / "results", "config": project / "config"}
+    asked = {"workload": "digits", "submission": "tuned", "ruleset": "tiny", **places}
+    first = plan_run(**asked)
+    assert (first.results, first.unofficial_reasons) == (project / "results", ())
+    which = Identification(
+        ruleset="tiny",
+        ruleset_sha256=first.ruleset_sha256,
+        workload_label="digits",
+        submission="tuned",
+        submission_sha256=first.submission_sha256,
+        study=1,
+        trial=1,
+        attempt=1,
+        seed_commitment=first.seeds.commitment,
+        isolation="process",
+    )
+    Ledger(project / "results" / LEDGER).start(which, load_or_create_key(project / "config"))
+    (folder / "submission.py").write_text("# edited\n" + (folder / "submission.py").read_text())
+    edited = plan_run(**asked)
+    version = f"tuned-{edited.submission_sha256[:12]}"
+    assert edited.results == project / "results" / "development" / version
+    assert edited.unofficial_reasons == (
+        "the submission differs from the one that began this study",
+    )

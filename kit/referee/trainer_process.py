@@ -6,6 +6,7 @@ import signal
 import subprocess
 from typing import Protocol
 
+from kit.referee.freezer import make_freezer
 from kit.referee.isolation import Launch
 from kit.referee.output import Output, tail
 from kit.referee.processes import Processes, ProcessTree, become_subreaper
@@ -34,8 +35,9 @@ class TrainerProcess:
 
     def __init__(self, launch: Launch) -> None:
         become_subreaper()
+        freezer = make_freezer()
         self._process = subprocess.Popen(
-            launch.command,
+            freezer.entering(launch.command) if freezer else launch.command,
             env=launch.environment,
             cwd=launch.working_directory,
             stdin=subprocess.DEVNULL,
@@ -46,7 +48,7 @@ class TrainerProcess:
         _prefer_for_oom_killer(self._process.pid)
         assert self._process.stdout is not None
         self._output = Output(self._process.stdout)
-        self.tree = ProcessTree(self._process.pid)
+        self.tree = ProcessTree(self._process.pid, freezer)
 
     def is_alive(self) -> bool:
         """Tell whether the launched process still runs."""

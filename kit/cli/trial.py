@@ -78,6 +78,8 @@ def carry_out(request: Request) -> int:
     prepare_data(plan, view)
     if request.quick:
         _note_review(plan, view)
+    if plan.unofficial_reasons:
+        view.note(f"not official: {'; '.join(plan.unofficial_reasons)}")
     try:
         outcome = _run_trial(plan, request, view)
     finally:

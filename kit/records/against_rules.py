@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from kit.errors import KitError
-from kit.records.files import SUBMISSION, TRIAL
+from kit.records.files import ENVIRONMENT, SUBMISSION, TRIAL
 from kit.records.findings import Finding, Status
 from kit.records.record import TrialRecord, is_weaker
 from kit.records.source_digest import digest_files
@@ -26,8 +28,15 @@ def check_source(record: TrialRecord, files: Mapping[str, bytes]) -> Finding:
     )
 
 
-def check_rules(record: TrialRecord, files: Mapping[str, bytes]) -> list[Finding]:
-    """Check target, budget, batch size and hyperparameters against ruleset and submission.
+def check_rules(
+    record: TrialRecord, files: Mapping[str, bytes], environment: bytes
+) -> list[Finding]:
+    """Check target, budget, batch size, points and limits against ruleset and submission.
+
+    Args:
+        record: the trial.
+        files: the archived submission.
+        environment: the content of `environment.json`.
 
     Only the very ruleset that the record names can tell; when it is not here, a note says so.
     """
@@ -43,7 +52,7 @@ def check_rules(record: TrialRecord, files: Mapping[str, bytes]) -> list[Finding
         text = f"The ruleset {name!r} {what}, so the record's target and budget were not compared."
         return [Finding("rules", "note", TRIAL, text)]
     try:
-        differences = list(_differences(record, files))
+        differences = list(_differences(record, files, environment))
     except KitError as error:
         differences = [str(error)]
     status: Status = "problem" if record.official else "note"
@@ -53,7 +62,10 @@ def check_rules(record: TrialRecord, files: Mapping[str, bytes]) -> list[Finding
     ]
 
 
-def _differences(record: TrialRecord, files: Mapping[str, bytes]) -> Iterator[str]:
+def _differences(
+    record: TrialRecord, files: Mapping[str, bytes], environment: bytes
+) -> Iterator[str]:
+    from kit.rules.folder import compression_problem
     from kit.rules.ruleset import load_ruleset
     from kit.rules.strict_yaml import parse
     from kit.rules.submission import Submission, SubmissionManifest
@@ -92,3 +104,21 @@ def _differences(record: TrialRecord, files: Mapping[str, bytes]) -> Iterator[st
     declared = [tuning.fixed] if tuning.fixed is not None else tuning.points
     if declared is not None and record.hyperparameters not in [dict(point) for point in declared]:
         yield "hyperparameters are not a point that the submission declares."
+    yield from submission.unofficial_reasons(ruleset)
+    if problem := compression_problem(files, ruleset.submission_limits):
+        yield f"The archived submission breaks a limit: {problem}"
+    added = {each.name: each.version for each in submission.extra_requirements}
+    if (stated := _extra_requirements(environment)) != added:
+        yield (
+            f"{ENVIRONMENT} lists the extra packages {stated!r}, but by the archived submission "
+            f"they are {added!r}."
+        )
+
+
+def _extra_requirements(environment: bytes) -> Any:
+    """Return what `environment.json` lists; None if it cannot be read."""
+    try:
+        content = json.loads(environment)
+    except (ValueError, RecursionError):
+        return None
+    return content.get("extra_requirements") if isinstance(content, dict) else None

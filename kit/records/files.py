@@ -6,12 +6,13 @@ import hashlib
 import json
 import math
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
@@ -114,7 +115,9 @@ def decode_record(data: bytes, path: Path) -> TrialRecord:
         InvalidFile: it is not exactly what `encode_record` writes; names the field.
     """
     try:
-        record = TrialRecord.model_validate(json.loads(data))
+        content = json.loads(data)
+        _check_known_format(content, path)
+        record = TrialRecord.model_validate(content)
         Identification.of(record)  # its digests and counts have a form of their own
     except ValidationError as error:
         raise InvalidFile(f"{path}: {first_error(error)}. Restore the file from a copy.") from None
@@ -126,6 +129,17 @@ def decode_record(data: bytes, path: Path) -> TrialRecord:
             "Restore the file from a copy."
         )
     return record
+
+
+def _check_known_format(content: Any, path: Path) -> None:
+    stated = content.get("format") if isinstance(content, dict) else None
+    known: tuple[str, ...] = get_args(TrialRecord.model_fields["format"].annotation)
+    match = re.fullmatch(r"stopwatch/trial/([1-9][0-9]{0,8})", str(stated))
+    if match and stated not in known:
+        raise InvalidFile(
+            f"{path}: format: written by a newer kit. This one reads {', '.join(known)}. "
+            f"Received: {stated!r}. Update the kit."
+        )
 
 
 def predicate_of(record: TrialRecord, ledger_head: str) -> dict[str, str]:

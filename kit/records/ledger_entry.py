@@ -208,6 +208,8 @@ def first_error(error: ValidationError) -> str:
     """Return the first thing that a schema found wrong, with the place and what was received."""
     first = error.errors()[0]
     place = ".".join(map(str, first["loc"]))
+    if not place:  # the model as a whole says what and where
+        return first["msg"].removeprefix("Value error, ")
     return f"{place}: {first['msg']}. Received: {str(first['input'])[:80]!r}"
 
 

@@ -11,9 +11,13 @@ from pydantic import (
     Field,
     SerializerFunctionWrapHandler,
     model_serializer,
+    model_validator,
 )
 
+from kit.records.formats import Since, drop_later_fields, format_problems
+
 NANOSECONDS = 1_000_000_000
+MetricName = Annotated[str, Field(pattern=r"^(train|validation|test)/")]
 IsolationLevel = Literal["container", "bubblewrap", "process", "inline"]
 _STRONGEST_FIRST: tuple[IsolationLevel, ...] = ("container", "bubblewrap", "process", "inline")
 
@@ -102,13 +106,62 @@ class StopReason(_Schema):
     evidence: list[Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]]  # sha256 of their attestations
 
 
+class BackendRecord(_Schema):
+    """The frameworks that computed."""
+
+    trainer: str
+    referee: str
+
+
+class GpuRecord(_Schema):
+    """One GPU of the machine."""
+
+    name: str
+    driver: str
+    memory_bytes: int
+
+
+class HostRecord(_Schema):
+    """The machine, as far as it bears on speed; it is not named."""
+
+    id: str | None  # derived from the machine's id, which it does not reveal; null: unknown
+    cpu: str
+    cores: int  # that the referee may use
+    memory_bytes: int
+    gpus: list[GpuRecord]
+    kernel: str
+    architecture: str
+
+
+class FreezingRecord(_Schema):
+    """How the trainer was held while the clock stood, and how that was watched."""
+
+    method: Literal["cgroup2", "cgroup1", "signals"]
+    cpu_clock: Literal["schedstat", "ticks"]
+    seccomp: bool
+
+
+class ContentionRecord(_Schema):
+    """What else used the machine while the submission's clock ran; null: could not be read."""
+
+    seconds: float = 0.0  # submission time that this covers
+    cpus: int | None = None  # of the machine
+    trial_cpu_seconds: float | None = None  # used by the trainer's processes
+    other_cpu_seconds: float | None = None  # used by all others
+    steal_seconds: float | None = None  # in which the hypervisor ran something else
+    pressure_seconds: float | None = None  # in which a runnable task waited for a CPU
+    throttled_seconds: float | None = None  # in which a CPU quota held the trial back
+    load_average: float | None = None  # the highest that was seen, over one minute
+
+
 class TrialRecord(_Schema):
     """The content of `trial.json`.
 
     `stop_reasons` belongs to the state `stopped_early`; the file has no such key where it is empty.
+    A new field needs a new format: extend `format`, and say `Since` which one the field exists.
     """
 
-    format: Literal["stopwatch/trial/1"] = "stopwatch/trial/1"
+    format: Literal["stopwatch/trial/1", "stopwatch/trial/2"] = "stopwatch/trial/2"
     kit_version: str
     started_at: str  # ISO 8601, UTC
     ended_at: str
@@ -137,13 +190,34 @@ class TrialRecord(_Schema):
     peak_device_memory_bytes: int | None = None
     failure: Failure | None = None
     stop_reasons: list[StopReason] = Field(default_factory=list)
+    initial_metrics: Annotated[dict[MetricName, float] | None, Since(2)] = None
+    backend: Annotated[BackendRecord | None, Since(2)] = None
+    precision: Annotated[str | None, Since(2)] = None
+    devices: Annotated[list[str] | None, Since(2)] = None  # that the trainer computed on
+    host: Annotated[HostRecord | None, Since(2)] = None
+    data_manifests: Annotated[dict[str, str] | None, Since(2)] = None  # file -> sha256
+    freezing: Annotated[FreezingRecord | None, Since(2)] = None
+    contention: Annotated[ContentionRecord | None, Since(2)] = None
+    disturbed: Annotated[list[str] | None, Since(2)] = None  # one sentence each
+
+    @model_validator(mode="after")
+    def _check_format(self) -> TrialRecord:
+        if problem := next(format_problems(self, self.format_number), None):
+            raise ValueError(problem)
+        return self
 
     @model_serializer(mode="wrap")
-    def _without_empty_stop_reasons(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+    def _fields_of_format(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         fields: dict[str, Any] = handler(self)
         if not self.stop_reasons:
             del fields["stop_reasons"]
+        drop_later_fields(fields, self, self.format_number)
         return fields
+
+    @property
+    def format_number(self) -> int:
+        """Return the version of the record's format."""
+        return int(self.format.rpartition("/")[2])
 
     @property
     def workload_label(self) -> str:
@@ -169,7 +243,7 @@ class Evaluation(_Schema):
     distance_from_initial: float  # Euclidean distance of all parameters from the initial ones
     finite: bool  # all parameters are finite
     weights_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]  # of what was evaluated
-    metrics: dict[Annotated[str, Field(pattern=r"^(train|validation|test)/")], float]
+    metrics: dict[MetricName, float]
 
     @property
     def submission_seconds(self) -> float:

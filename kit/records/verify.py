@@ -24,6 +24,7 @@ from kit.records.evaluations import decode_evaluations
 from kit.records.files import (
     ATTESTATION,
     ATTESTED,
+    ENVIRONMENT,
     EVALUATIONS,
     SUBMISSION,
     TRIAL,
@@ -228,7 +229,7 @@ def _check_meaning(
         state.add("source", "problem", SUBMISSION, f"The archive does not open: {error}.")
         return
     state.findings.append(check_source(record, source))
-    state.findings += check_rules(record, source)
+    state.findings += check_rules(record, source, state.contents[ENVIRONMENT])
 
 
 def _check_ledger(

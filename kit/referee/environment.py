@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import hmac
 import importlib.metadata
 import os
 import platform
@@ -15,6 +16,7 @@ from typing import Any
 import psutil
 
 from kit import __version__, paths
+from kit.records.record import GpuRecord, HostRecord
 
 
 def describe(
@@ -48,6 +50,31 @@ def describe(
         "gpus": gpus(),
         "load_average": list(os.getloadavg()),
     }
+
+
+def host() -> HostRecord:
+    """Return the machine's passport."""
+    return HostRecord(
+        id=_host_id(),
+        cpu=cpu_model(),
+        cores=len(os.sched_getaffinity(0)),
+        memory_bytes=psutil.virtual_memory().total,
+        gpus=[GpuRecord(**gpu) for gpu in gpus()],
+        kernel=platform.release(),
+        architecture=platform.machine(),
+    )
+
+
+def _host_id() -> str | None:
+    """Return a name for this machine that is always the same and does not reveal its id.
+
+    Source: machine-id(5), "cryptographic, keyed hash … with a fixed, application-specific key".
+    """
+    try:
+        machine = Path("/etc/machine-id").read_bytes().strip()
+    except OSError:
+        return None
+    return hmac.new(machine, b"stopwatch/host/1", "sha256").hexdigest()[:16] if machine else None
 
 
 def ignore_framework_settings() -> list[str]:

@@ -18,6 +18,7 @@ from typing import Literal
 
 from kit import paths
 from kit.errors import NotAvailable, UsageError
+from kit.referee.hidden import hidden_paths
 from kit.trainer.environment import environment
 
 Isolation = Literal["bubblewrap", "process"]  # the levels that launch a trainer here
@@ -33,7 +34,6 @@ _CONFIGURATION = (
     "/etc/nsswitch.conf",
     "/etc/passwd",
 )
-_HIDDEN_SYSTEM = ("/usr/share/datasets",)  # packages whose archives hold evaluation data
 _SCRATCH = "/tmp"
 _EXCHANGE = "/exchange"
 _SUBMISSION = "/submission"
@@ -122,11 +122,12 @@ def _sandbox(folders: TrainerFolders) -> list[str]:
     arguments += ["--bind", str(folders.scratch), _SCRATCH]
     for path in (*_SYSTEM, *_CONFIGURATION):
         arguments += ["--ro-bind-try", path, path]
-    for path in _HIDDEN_SYSTEM:
-        if Path(path).exists():
-            arguments += ["--tmpfs", path]
-    for prefix in _outermost({Path(sys.prefix), Path(sys.base_prefix)}):
-        arguments += ["--ro-bind", str(prefix), str(prefix)]
+    prefixes = {Path(sys.prefix), Path(sys.base_prefix)}
+    mounts = {prefix: ["--ro-bind", str(prefix)] for prefix in prefixes}
+    for hidden in hidden_paths([*map(Path, _SYSTEM), *prefixes]):
+        mounts.setdefault(hidden, ["--tmpfs"] if hidden.is_dir() else ["--ro-bind", "/dev/null"])
+    for target in sorted(mounts):  # outer ones first: an environment may be in a hidden folder
+        arguments += [*mounts[target], str(target)]
     for folder in (paths.PROJECT / "kit", paths.WORKLOADS):
         arguments += ["--ro-bind", str(folder), str(folder)]
     for device in sorted(Path("/dev").glob("nvidia*")):
@@ -139,14 +140,3 @@ def _sandbox(folders: TrainerFolders) -> list[str]:
     arguments += ["--bind", str(folders.exchange), _EXCHANGE]
     arguments += ["--remount-ro", "/", "--chdir", _SCRATCH]
     return arguments
-
-
-def _outermost(folders: set[Path]) -> list[Path]:
-    """Leave out folders that lie in others, and those that the system folders already show."""
-    shown = [Path(path) for path in _SYSTEM]
-    return sorted(
-        folder
-        for folder in folders
-        if not any(folder.is_relative_to(other) for other in shown)
-        and not any(folder != other and folder.is_relative_to(other) for other in folders)
-    )

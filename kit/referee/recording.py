@@ -9,8 +9,11 @@ from typing import Any
 from kit import __version__
 from kit.exchange.messages import Report
 from kit.records.record import (
+    BackendRecord,
+    ContentionRecord,
     Evaluation,
     Failure,
+    FreezingRecord,
     IsolationLevel,
     RulesRecord,
     SeedsRecord,
@@ -20,6 +23,7 @@ from kit.records.record import (
     TrialRecord,
     TrialState,
 )
+from kit.referee import environment
 from kit.referee.clock import Clock, seconds
 from kit.rules.plan import TrialPlan
 
@@ -47,6 +51,8 @@ class Ending:
     ended_at: str = ""
     isolation: IsolationLevel = "process"
     walls: Mapping[str, object] = field(default_factory=dict)  # what the kernel said of them
+    data_manifests: Mapping[str, str] = field(default_factory=dict)
+    contention: ContentionRecord = field(default_factory=ContentionRecord)
 
 
 def trial_record(plan: TrialPlan, ending: Ending, clock: Clock, *, attempt: int) -> TrialRecord:
@@ -56,6 +62,7 @@ def trial_record(plan: TrialPlan, ending: Ending, clock: Clock, *, attempt: int)
     steps = ending.evaluations[-1].step if ending.evaluations else 0
     report: dict[str, Any] = verdict.report.model_dump()
     device_memory = report.pop("peak_device_memory_bytes")
+    host = environment.host()
     return TrialRecord(
         kit_version=__version__,
         started_at=ending.started_at,
@@ -91,6 +98,15 @@ def trial_record(plan: TrialPlan, ending: Ending, clock: Clock, *, attempt: int)
         peak_device_memory_bytes=device_memory,
         failure=verdict.failure,
         stop_reasons=_stop_reasons(plan) if verdict.state is TrialState.STOPPED_EARLY else [],
+        initial_metrics={},
+        backend=BackendRecord(trainer="tensorflow", referee="tensorflow"),
+        precision="float32",
+        devices=[gpu.name for gpu in host.gpus] or ["cpu"],
+        host=host,
+        data_manifests=dict(ending.data_manifests),
+        freezing=FreezingRecord(method="signals", cpu_clock="ticks", seccomp=False),
+        contention=ending.contention,
+        disturbed=[],
     )
 
 

@@ -64,10 +64,11 @@ def run_trial(
             f"The extra packages of submission {plan.submission.name} were not installed. Install "
             "them first: kit.engine.extras.installed."
         )
+    data_manifests = _check_data(plan)
     describe = partial(
         environment.describe,
         level,
-        data_digests=_check_data(plan),
+        data_digests=data_manifests,
         ignored_variables=environment.ignore_framework_settings(),
         extra_requirements={p.name: p.version for p in plan.submission.extra_requirements},
     )
@@ -91,7 +92,13 @@ def run_trial(
                     ending = conduct.leave_out(plan.stop)
                 else:
                     ending = conduct.run_inline() if inline else conduct.run(chosen)
-                ending = replace(ending, started_at=started_at, ended_at=utc_now(), isolation=level)
+                ending = replace(
+                    ending,
+                    started_at=started_at,
+                    ended_at=utc_now(),
+                    isolation=level,
+                    data_manifests=data_manifests,
+                )
                 record = trial_record(plan, ending, clock, attempt=attempt)
                 written = write_record(
                     folder,

@@ -8,7 +8,7 @@ Source of the format: pip, "Secure installs"; `uv pip compile --generate-hashes`
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from packaging.requirements import InvalidRequirement, Requirement
@@ -17,6 +17,7 @@ from packaging.version import Version
 
 from kit import paths
 from kit.errors import InvalidSubmission, NotAvailable
+from kit.rules.ruleset import Wheel
 
 LOCK = "requirements.lock"
 MAX_EXTRA_PACKAGES = 50
@@ -44,17 +45,18 @@ class ExtraRequirement:
 
 
 def extra_requirements(
-    contents: Mapping[str, bytes], pinned: Mapping[str, str]
+    contents: Mapping[str, bytes], pinned: Mapping[str, str], data_packages: Mapping[str, str]
 ) -> tuple[ExtraRequirement, ...]:
     """Return what `requirements.lock` adds to the pinned packages, sorted by name.
 
     Args:
         contents: the submission's files by relative path.
         pinned: versions by normalized name; an entry of the same version is there already.
+        data_packages: what a package is the source of, by normalized name; none may be added.
 
     Raises:
         InvalidSubmission: the file holds anything but exact versions with hashes, one entry for a
-            package, or an entry would change a pinned version.
+            package, or an entry would change a pinned version or bring a workload's data.
     """
     found: dict[str, ExtraRequirement] = {}
     seen: dict[str, int] = {}
@@ -66,6 +68,13 @@ def extra_requirements(
                 "Keep one of them.",
             )  # fmt: skip
         seen[entry.name] = line
+        if entry.name in data_packages:
+            raise _wrong(
+                line,
+                f"{entry.name} holds {data_packages[entry.name]}, evaluation examples included",
+                text,
+                "Remove it: a submission sees the training split alone.",
+            )
         pin = pinned.get(entry.name)
         if pin is None:
             found[entry.name] = entry
@@ -104,6 +113,18 @@ def pinned_versions() -> dict[str, str]:
             ) from None
         pinned |= {canonicalize_name(name): version for name, version in _PIN.findall(text)}
     return pinned
+
+
+def unlisted_wheels(
+    requirements: Iterable[ExtraRequirement], allowed: Iterable[Wheel]
+) -> list[ExtraRequirement]:
+    """Return the requirements that accept a file that is not an allowed wheel."""
+    listed = {(wheel.name, wheel.version, wheel.sha256) for wheel in allowed}
+    return [
+        each
+        for each in requirements
+        if not all((each.name, each.version, digest) in listed for digest in each.sha256)
+    ]
 
 
 def _entries(content: bytes) -> Iterator[tuple[int, str]]:

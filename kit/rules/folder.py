@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import lzma
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -12,6 +13,20 @@ from kit.rules.ruleset import SubmissionLimits
 from kit.rules.strict_yaml import shown
 
 MAX_ENTRIES = 500
+# xz --format=raw --lzma2=dict=4MiB,lc=3,lp=0,pb=2,mode=normal,nice=273,mf=bt4,depth=512
+_COMPRESSION = (
+    {
+        "id": lzma.FILTER_LZMA2,
+        "dict_size": 4 << 20,
+        "lc": 3,
+        "lp": 0,
+        "pb": 2,
+        "mode": lzma.MODE_NORMAL,
+        "nice_len": 273,
+        "mf": lzma.MF_BT4,
+        "depth": 512,
+    },
+)
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*", re.ASCII)
 _IGNORED_FOLDERS = {"__pycache__"}
 
@@ -21,7 +36,7 @@ def read_folder(folder: Path, limits: SubmissionLimits) -> dict[str, bytes]:
 
     Raises:
         InvalidSubmission: a link, an odd name, a kind of file that is not allowed, binary content,
-            or more bytes than allowed.
+            or more bytes than allowed, as they are or compressed.
     """
     contents: dict[str, bytes] = {}
     left = limits.max_bytes
@@ -40,7 +55,33 @@ def read_folder(folder: Path, limits: SubmissionLimits) -> dict[str, bytes]:
         _check_text(path, content)
         left -= len(content)
         contents[path.relative_to(folder).as_posix()] = content
-    return dict(sorted(contents.items()))
+    contents = dict(sorted(contents.items()))
+    if problem := compression_problem(contents, limits):
+        raise InvalidSubmission(f"{shown(folder)}: {problem}")
+    return contents
+
+
+def compressed_bytes(contents: Mapping[str, bytes]) -> int:
+    """Return the size of all names and contents, compressed: how much a submission can know.
+
+    Compressed is one text: for each path, in sorted order, the path, a zero byte, the content and a
+    zero byte. Names count, and nothing is gained by many files. The format is raw LZMA2, with every
+    setting fixed, so that everyone computes the same number.
+    """
+    text = b"".join(b"%s\0%s\0" % (name.encode(), contents[name]) for name in sorted(contents))
+    return len(lzma.compress(text, format=lzma.FORMAT_RAW, filters=list(_COMPRESSION)))
+
+
+def compression_problem(contents: Mapping[str, bytes], limits: SubmissionLimits) -> str | None:
+    """Return in one line that the compressed text is larger than allowed, or None."""
+    size = compressed_bytes(contents)
+    if size <= limits.max_compressed_bytes:
+        return None
+    return (
+        f"its text is {size:,} bytes when compressed, and the ruleset allows "
+        f"{limits.max_compressed_bytes:,}. Remove tables of numbers and encoded data: parameters "
+        "may not be trained beforehand."
+    )
 
 
 def write_folder(contents: Mapping[str, bytes], folder: Path) -> None:

@@ -80,6 +80,7 @@ def plan_trial(
             *([SEED_BY_HAND] if seed is not None else []),
             *([PAIRED] if comparison is not None else []),
             *([] if rules_file.is_shipped else [FOREIGN_RULESET]),
+            *entry.unofficial_reasons(rules_file),
         ),
     )
 

@@ -6,6 +6,7 @@ import hashlib
 from pathlib import Path
 from typing import Annotated, Literal
 
+from packaging.version import InvalidVersion, Version
 from pydantic import Field, PrivateAttr, model_validator
 
 from kit import paths, registry
@@ -109,10 +110,33 @@ class Yielding(Schema):
     late_yield_seconds: Seconds
 
 
+class Wheel(Schema):
+    """A wheel that official submissions may add: these bytes and no others."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]  # as PEP 503 normalizes it
+    version: Annotated[str, Field(min_length=1)]
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+    @model_validator(mode="after")
+    def _check_version(self) -> Wheel:
+        try:
+            normalized = str(Version(self.version))
+        except InvalidVersion:
+            normalized = ""
+        if normalized != self.version:
+            raise ValueError(
+                f"version {self.version!r} is not normalized as in PEP 440"
+                + (f"; write {normalized!r}" if normalized else "")
+            )
+        return self
+
+
 class SubmissionLimits(Schema):
-    """What a submission's folder may hold; everything must be text, so no trained parameters."""
+    """What a submission's folder may hold: text only, and too little for trained parameters."""
 
     max_bytes: Count
+    max_compressed_bytes: Count  # as `kit.rules.folder.compressed_bytes` counts them
+    allowed_wheels: Annotated[tuple[Wheel, ...], Field(strict=False)] = ()
     suffixes: Annotated[
         tuple[Annotated[str, Field(pattern=r"^\.[a-z0-9]+$")], ...],
         Field(strict=False, min_length=1),

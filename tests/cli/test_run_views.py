@@ -340,6 +340,15 @@ def without_referee(monkeypatch):
     return calls
 
 
+def test_a_run_says_before_it_starts_why_it_is_not_official(without_referee, monkeypatch):
+    reasons = ("an unlisted wheel", "the seed was given by hand")
+    plan = fabricated.plan(unofficial_reasons=reasons)
+    monkeypatch.setattr(trial_module, "_plan", lambda request: plan)
+    result = CliRunner().invoke(run_module.run, ["--workload", "mnist"])
+    first = result.stderr.splitlines()[0]
+    assert "not official: an unlisted wheel; the seed was given by hand" in first
+
+
 def test_run_writes_the_summary_to_stdout_and_progress_to_stderr(without_referee):
     result = CliRunner().invoke(run_module.run, ["--workload", "mnist"])
     assert result.exception is None

@@ -13,8 +13,12 @@ from kit.records.ledger import LEDGER, Ledger
 from kit.records.ledger_entry import Identification, StudyBody
 from kit.records.record import (
     NANOSECONDS,
+    BackendRecord,
+    ContentionRecord,
     Evaluation,
     Failure,
+    FreezingRecord,
+    HostRecord,
     RulesRecord,
     SeedsRecord,
     Segment,
@@ -36,6 +40,26 @@ ENVIRONMENT = {"python": "3.11", "hardware": {"cpus": 2}, "ratio": float("inf")}
 LOG = b"step 1\nstep 2\n\xff not text\n"
 PERIOD_NS = 2 * NANOSECONDS
 TARGET = 0.9
+FORMAT_1 = "stopwatch/trial/1"
+FORMAT_2: dict[str, Any] = {
+    "initial_metrics": {"validation/accuracy": 0.05, "test/accuracy": 0.04},
+    "backend": BackendRecord(trainer="tensorflow", referee="tensorflow"),
+    "precision": "float32",
+    "devices": ["cpu"],
+    "host": HostRecord(
+        id="0123456789abcdef",
+        cpu="a processor",
+        cores=2,
+        memory_bytes=1 << 33,
+        gpus=[],
+        kernel="6.1",
+        architecture="x86_64",
+    ),
+    "data_manifests": {"mnist-mini": "ab" * 32},
+    "freezing": FreezingRecord(method="cgroup2", cpu_clock="schedstat", seccomp=True),
+    "contention": ContentionRecord(seconds=6.0, cpus=2, steal_seconds=0.0),
+    "disturbed": [],
+}
 
 
 @dataclass(frozen=True)
@@ -100,6 +124,7 @@ def make_trial(
         "segments": segments,
         "trainer_report": TrainerReport(compile_seconds=0.25, xla={"update": False}),
         "failure": Failure(traceback="Traceback") if state is TrialState.FAILED else None,
+        **({} if fields.get("format") == FORMAT_1 else FORMAT_2),
     }
     return Trial(TrialRecord(**{**content, **fields}), tuple(evaluations))
 

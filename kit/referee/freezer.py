@@ -80,7 +80,7 @@ class Freezer:
         self._write(self._version.thaw)
 
     def close(self) -> None:
-        """Remove the cgroup; what is still inside is killed."""
+        """Kill what is still inside and remove the cgroup."""
         _remove(self._version, self._folder)
         os.close(self._lock)
 
@@ -109,12 +109,12 @@ def make_freezer(methods: Sequence[str] = ("cgroup2", "cgroup1")) -> Freezer | N
 
 def _parents(version: _Version) -> Iterator[Path]:
     """Yield this process's cgroup in each hierarchy that can freeze."""
-    own = dict(
-        (controllers, path)
+    own = {
+        controllers: path
         for _, controllers, path in (
             line.split(":", 2) for line in Path("/proc/self/cgroup").read_text().splitlines()
         )
-    )
+    }
     for line in Path("/proc/self/mounts").read_text().splitlines():
         _, mounted_at, kind, options, *_ = line.split(" ")
         if version.method == "cgroup2" and kind == "cgroup2":

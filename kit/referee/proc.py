@@ -115,18 +115,23 @@ def threads(pid: int, clock: CpuClock) -> list[Thread]:
             if not counted:
                 continue
             cpu_ns, timeslices = int(counted[0]), int(counted[2])
-        found.append(
-            Thread(pid, int(tid), int(fields[19]), fields[0].decode(), cpu_ns, timeslices)
-        )
+        found.append(Thread(pid, int(tid), int(fields[19]), fields[0].decode(), cpu_ns, timeslices))
     return found
 
 
 def peak_resident_bytes(pid: int) -> int:
     """Return the largest resident size that a process ever had."""
+    return _status_number(pid, "VmHWM:") * 1024
+
+
+def seccomp_filters(pid: int) -> int:
+    """Return how many filters its system calls pass; 0 from kernels older than 5.9 also."""
+    return _status_number(pid, "Seccomp_filters:")
+
+
+def _status_number(pid: int, name: str) -> int:
     try:
-        for line in Path(f"/proc/{pid}/status").read_text(errors="replace").splitlines():
-            if line.startswith("VmHWM:"):
-                return int(line.split()[1]) * 1024
+        lines = Path(f"/proc/{pid}/status").read_text(errors="replace").splitlines()
     except OSError:
         return 0
-    return 0
+    return next((int(line.split()[1]) for line in lines if line.startswith(name)), 0)

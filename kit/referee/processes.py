@@ -17,8 +17,16 @@ import time
 from collections.abc import Iterable
 
 from kit.errors import TrainerFailed, TrialError
+from kit.records.record import FreezingRecord
 from kit.referee.freezer import Freezer
-from kit.referee.proc import Process, all_processes, cpu_clock, peak_resident_bytes, read
+from kit.referee.proc import (
+    Process,
+    all_processes,
+    cpu_clock,
+    peak_resident_bytes,
+    read,
+    seccomp_filters,
+)
 from kit.referee.standstill import RUNNING, UNINTERRUPTIBLE, Standstill
 
 _PR_SET_CHILD_SUBREAPER = 36
@@ -64,6 +72,22 @@ class Processes(abc.ABC):
     def any_running(self) -> bool:
         """Tell whether a process exists that has not ended."""
         return any(not process.has_ended for process in self._members().values())
+
+    def freezing(self) -> FreezingRecord:
+        """Return how these processes will be held, and how that will be watched."""
+        pids = self.pids()
+        own = seccomp_filters(os.getpid())
+        return FreezingRecord(
+            method=self.freezer.method
+            if self.freezer and pids <= self.freezer.pids()
+            else "signals",
+            cpu_clock=self.cpu_clock,
+            seccomp=all(seccomp_filters(pid) > own for pid in self._confined(pids)),
+        )
+
+    def _confined(self, pids: set[int]) -> set[int]:
+        """Return those of `pids` that submission code can be in."""
+        return pids
 
     def freeze(self, timeout_seconds: float = 10.0) -> Standstill:
         """Stop every process and return what all of their threads have done so far.
@@ -189,6 +213,9 @@ class ProcessTree(Processes):
             )
         ]
         return _with_descendants(roots, processes)
+
+    def _confined(self, pids: set[int]) -> set[int]:
+        return pids - {self._root} or pids  # bwrap's first process stays outside its sandbox
 
     def _signal(self, pids: Iterable[int], number: int) -> None:
         for pid in pids:

@@ -25,6 +25,7 @@ from kit.records.record import (
 )
 from kit.referee import environment
 from kit.referee.clock import Clock, seconds
+from kit.referee.proc import cpu_clock
 from kit.rules.plan import TrialPlan
 
 
@@ -53,6 +54,7 @@ class Ending:
     walls: Mapping[str, object] = field(default_factory=dict)  # what the kernel said of them
     data_manifests: Mapping[str, str] = field(default_factory=dict)
     contention: ContentionRecord = field(default_factory=ContentionRecord)
+    freezing: FreezingRecord | None = None  # None: no trainer came so far that it could be frozen
 
 
 def trial_record(plan: TrialPlan, ending: Ending, clock: Clock, *, attempt: int) -> TrialRecord:
@@ -104,7 +106,8 @@ def trial_record(plan: TrialPlan, ending: Ending, clock: Clock, *, attempt: int)
         devices=[gpu.name for gpu in host.gpus] or ["cpu"],
         host=host,
         data_manifests=dict(ending.data_manifests),
-        freezing=FreezingRecord(method="signals", cpu_clock="ticks", seccomp=False),
+        freezing=ending.freezing
+        or FreezingRecord(method="signals", cpu_clock=cpu_clock(), seccomp=False),
         contention=ending.contention,
         disturbed=[],
     )

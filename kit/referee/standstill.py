@@ -33,7 +33,7 @@ class Standstill:
         ]
 
     def cpu_seconds(self, later: Standstill) -> float:
-        """Return the CPU time used meanwhile, thread by thread: none hides behind one that ended."""
+        """Return the CPU time used meanwhile: no thread's can hide behind one that ended."""
         before = {(t.pid, t.tid, t.started_ticks): t.cpu_ns for t in self.threads}
         return sum(
             max(0, t.cpu_ns - before.get((t.pid, t.tid, t.started_ticks), 0))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 from typing import Protocol
@@ -36,15 +37,23 @@ class TrainerProcess:
     def __init__(self, launch: Launch) -> None:
         become_subreaper()
         freezer = make_freezer()
+        command = launch.command
+        descriptors: tuple[int, ...] = ()
+        if launch.bubblewrap_filter:
+            descriptors = (_readable(launch.bubblewrap_filter),)
+            command = [command[0], "--seccomp", str(descriptors[0]), *command[1:]]
         self._process = subprocess.Popen(
-            freezer.entering(launch.command) if freezer else launch.command,
+            freezer.entering(command) if freezer else command,
             env=launch.environment,
             cwd=launch.working_directory,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             start_new_session=True,  # the terminal's Ctrl-C is for the referee alone
+            pass_fds=descriptors,
         )
+        for descriptor in descriptors:
+            os.close(descriptor)
         _prefer_for_oom_killer(self._process.pid)
         assert self._process.stdout is not None
         self._output = Output(self._process.stdout)
@@ -78,6 +87,14 @@ class TrainerProcess:
     def log_tail(self) -> str:
         """Return the last lines of the output."""
         return tail(self.log())
+
+
+def _readable(content: bytes) -> int:
+    """Return a descriptor to read `content` from."""
+    descriptor = os.memfd_create("content")
+    os.write(descriptor, content)
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    return descriptor
 
 
 def _prefer_for_oom_killer(pid: int) -> None:

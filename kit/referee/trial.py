@@ -27,6 +27,7 @@ from kit.referee.conduct import Conduct
 from kit.referee.events import Observer, Outcome
 from kit.referee.exclusive import only_run_of
 from kit.referee.launching import Level
+from kit.referee.proc import cpu_clock
 from kit.referee.recording import trial_record
 from kit.referee.signals import Signals
 from kit.referee.walls import referee_facts
@@ -166,6 +167,8 @@ def _attempt(plan: TrialPlan, ledger: Ledger, level: IsolationLevel) -> tuple[in
         reasons.append("--inline runs referee and submission in one process")
     elif is_weaker(level, plan.ruleset.isolation):
         reasons.append(f"the ruleset asks for isolation {plan.ruleset.isolation!r} at least")
+    if plan.ruleset.pause_cpu_clock != "ticks" == cpu_clock():
+        reasons.append("the ruleset requires CPU times in nanoseconds; this kernel counts ticks")
     ruling = rule_on(
         [(a.identification.attempt, a.state) for a in earlier], plan.ruleset.max_attempts
     )

@@ -190,6 +190,7 @@ class Ruleset(Schema):
     max_attempts: Count = 2
     yielding: Yielding
     pause_cpu_tolerance_seconds: Annotated[float, Field(ge=0)]
+    pause_cpu_clock: Literal["ticks", "schedstat"]  # the coarsest for an official result
     submission_limits: SubmissionLimits
     held_out: HeldOut | None = None
     scoring: Scoring

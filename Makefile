@@ -75,7 +75,7 @@ calibrate: workload-given $(STAMP) ## Set targets and budgets: WORKLOAD=… [VAR
 	@$(VENV)/bin/kit calibrate --workload '$(WORKLOAD)' --ruleset '$(RULESET)' $(if $(VARIANT),--variant '$(VARIANT)') \
 		$(if $(filter-out local,$(ENGINE)),--engine '$(ENGINE)' --build) $(ARGS)
 
-leaderboard: $(STAMP) ## Run what the leaderboard in benchmarks/mini lacks and score it: [SUBMISSION=…, without it all]
+leaderboard: $(STAMP) ## Run what the leaderboard of ruleset mini lacks and score it: [SUBMISSION=…, without it all]
 	@bash benchmarks/leaderboard.sh $(if $(filter-out file,$(origin SUBMISSION)),'$(SUBMISSION)')
 
 test: $(STAMP) ## Run the ordinary tests (minutes), two at a time; ARGS=… goes to pytest

@@ -20,6 +20,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 from kit import registry
 from kit.backend.functional import build_shapes
+from kit.contracts.workload_manifest import VariantEntry, WorkloadManifest
 from kit.rules.ruleset import WorkloadRules, load_ruleset
 
 PAGES = Path(__file__).resolve().parent / "workloads"
@@ -58,51 +59,51 @@ def generated(workload: str) -> str:
     """Return the tables of a workload as Markdown."""
     manifest = registry.workload_manifest(workload)
     tables = [_overview(workload, manifest), _settings(workload, manifest)]
-    if manifest.get("variants"):
-        tables.append(_variants(workload, manifest["variants"]))
+    if manifest.variants:
+        tables.append(_variants(workload, manifest.variants))
     tables.append(_rules(workload))
     return "\n".join(tables)
 
 
-def _overview(workload: str, manifest: Mapping[str, Any]) -> str:
+def _overview(workload: str, manifest: WorkloadManifest) -> str:
     metric = registry.load_workload(workload, "mini").metric
     direction = "higher" if metric.higher_is_better else "lower"
-    sizes = [manifest["scales"][scale]["splits"] for scale in SCALES]
+    sizes = [manifest.scales[scale].splits for scale in SCALES]
     parameters = _published_parameters(workload), _mini_parameters(workload)
     return _table(
         ("", *SCALES),
         [
             ("parameters", *(f"{count:,}" for count in parameters)),
             *((split, *(f"{size[split]:,}" for size in sizes)) for split in SPLITS),
-            ("loss", *[manifest["loss_type"].replace("_", " ")] * 2),
+            ("loss", *[manifest.loss_type.replace("_", " ")] * 2),
             ("metric", *[f"{metric.name.replace('_', ' ')}, {direction} is better"] * 2),
         ],
     )
 
 
-def _settings(workload: str, manifest: Mapping[str, Any]) -> str:
+def _settings(workload: str, manifest: WorkloadManifest) -> str:
     """Return the arguments of the model, and of the data, that a scale may set."""
     model = importlib.import_module(f"workloads.{workload}.model")
     defaults = {
         name: parameter.default
         for name, parameter in inspect.signature(model.build_model).parameters.items()
     }
-    chosen = [manifest["scales"][scale] for scale in SCALES]
+    chosen = [manifest.scales[scale] for scale in SCALES]
     rows = [
-        (f"`{name}`", *(_text(scale.get("model", {}).get(name, value)) for scale in chosen))
+        (f"`{name}`", *(_text(scale.model.get(name, value)) for scale in chosen))
         for name, value in defaults.items()
     ]
-    names = sorted({name for scale in chosen for name in scale.get("data", {})})
+    names = sorted({name for scale in chosen for name in scale.data})
     rows += [
-        (f"data: `{name}`", *(_text(scale.get("data", {}).get(name, "—")) for scale in chosen))
+        (f"data: `{name}`", *(_text(scale.data.get(name, "—")) for scale in chosen))
         for name in names
     ]
     return "Arguments of `build_model` and of the data:\n\n" + _table(("", *SCALES), rows)
 
 
-def _variants(workload: str, variants: Mapping[str, Mapping[str, Any]]) -> str:
+def _variants(workload: str, variants: Mapping[str, VariantEntry]) -> str:
     rows = [
-        (f"`{name}`", entry["description"], f"{_published_parameters(workload, name):,}")
+        (f"`{name}`", entry.description, f"{_published_parameters(workload, name):,}")
         for name, entry in variants.items()
     ]
     return f"Variants, `make run WORKLOAD={workload} VARIANT=…`:\n\n" + _table(

@@ -4,32 +4,20 @@ from __future__ import annotations
 
 import importlib
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from inspect import Parameter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
+from pydantic import create_model
 
 from kit import paths
+from kit.contracts.workload_manifest import Overrides, ScaleEntry, WorkloadManifest
 from kit.errors import InvalidFile, UnknownName
+from kit.schema.validation import Schema, check, load
 
 if TYPE_CHECKING:
     from kit.contracts.workload import Workload
-
-
-def read_yaml(path: Path) -> Any:
-    """Read a YAML file.
-
-    Raises:
-        InvalidFile: the file is missing or is not YAML.
-    """
-    try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise InvalidFile(f"{path}: no such file. Create it, or check the name.") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        reason = " ".join(str(error).split())
-        raise InvalidFile(f"{path}: not valid YAML: {reason}. Fix the syntax there.") from None
 
 
 def workload_names() -> list[str]:
@@ -48,16 +36,29 @@ def ruleset_names() -> list[str]:
     return sorted(path.stem for path in files)
 
 
-def workload_manifest(name: str) -> Mapping[str, Any]:
+def workload_manifest(name: str) -> WorkloadManifest:
     """Return the content of a workload's `workload.yaml`: scales and variants.
 
     Raises:
         UnknownName: there is no such workload.
+        InvalidFile: the file does not match its schema.
     """
     if name not in workload_names():
         raise UnknownName("workload", name, workload_names(), "--workload")
-    manifest: Mapping[str, Any] = read_yaml(paths.WORKLOADS / name / "workload.yaml")
-    return manifest
+    return load(WorkloadManifest, _manifest_path(name))[0]
+
+
+def scale_entry(workload: str, scale: str) -> ScaleEntry:
+    """Return what `workload.yaml` has for one scale.
+
+    Raises:
+        UnknownName: there is no such workload or scale.
+        InvalidFile: the file does not match its schema.
+    """
+    scales: Mapping[str, ScaleEntry] = workload_manifest(workload).scales
+    if scale not in scales:
+        raise UnknownName(f"scale of {workload}", scale, scales, "--scale")
+    return scales[scale]
 
 
 def load_workload(
@@ -67,33 +68,26 @@ def load_workload(
 
     Raises:
         UnknownName: no such workload, scale or variant.
+        InvalidFile: `workload.yaml` does not match its schema, or the arguments of the functions
+            that build the model and read the data.
     """
-    manifest = workload_manifest(name)
-    scales = manifest["scales"]
-    variants = manifest.get("variants") or {}
-    if scale not in scales:
-        raise UnknownName(f"scale of {name}", scale, scales, "--scale")
-    if variant is not None and variant not in variants:
-        raise UnknownName(f"variant of {name}", variant, variants, "--variant")
+    manifest, base = workload_manifest(name), scale_entry(name, scale)
+    if variant is not None and variant not in manifest.variants:
+        raise UnknownName(f"variant of {name}", variant, manifest.variants, "--variant")
 
-    from kit.contracts.parameters import ParameterKind
     from kit.contracts.workload import Workload, WorkloadConfig
 
-    base = scales[scale]
     # A scale may have its own form of a variant, where that gives sizes.
-    overrides = {**variants, **base.get("variants", {})}[variant] if variant else {}
+    changes = {**manifest.variants, **base.variants}[variant] if variant else Overrides()
     config = WorkloadConfig(
         name=name,
         scale=scale,
         variant=variant,
-        model={**base.get("model", {}), **overrides.get("model", {}), **(model or {})},
-        data={**base.get("data", {}), **overrides.get("data", {})},
-        evaluation_batch_size=base.get("evaluation_batch_size", 256),
-        xla=base.get("xla", {}),
-        parameter_kinds={
-            pattern: ParameterKind(kind)
-            for pattern, kind in (manifest.get("parameter_kinds") or {}).items()
-        },
+        model={**base.model, **changes.model, **(model or {})},
+        data={**base.data, **changes.data},
+        evaluation_batch_size=base.evaluation_batch_size,
+        xla=base.xla,
+        parameter_kinds=manifest.parameter_kinds,
     )
     module = importlib.import_module(f"workloads.{name}.workload")
     classes = [
@@ -106,4 +100,26 @@ def load_workload(
             f"workloads/{name}/workload.py must define one Workload class; "
             f"it defines {len(classes)}."
         )
-    return classes[0](config)
+    workload = classes[0](config)
+    functions = {"model": workload.model_builder(), "data": workload.data_reader()}
+    arguments: dict[str, Any] = {part: _keyword_arguments(of) for part, of in functions.items()}
+    schema = create_model("Arguments", __base__=Schema, **arguments)
+    check(schema, {"model": dict(config.model), "data": dict(config.data)}, _manifest_path(name))
+    return workload
+
+
+def _keyword_arguments(function: Callable[..., Any]) -> type[Schema]:
+    """Return the schema of what a function takes by keyword alone."""
+    fields: dict[str, Any] = {
+        name: (
+            parameter.annotation,
+            ... if parameter.default is Parameter.empty else parameter.default,
+        )
+        for name, parameter in inspect.signature(function, eval_str=True).parameters.items()
+        if parameter.kind is Parameter.KEYWORD_ONLY
+    }
+    return create_model(function.__name__, __base__=Schema, **fields)
+
+
+def _manifest_path(name: str) -> Path:
+    return paths.WORKLOADS / name / "workload.yaml"

@@ -14,23 +14,24 @@ import pytest
 PROJECT = Path(__file__).resolve().parent.parent
 OWN = ("kit", "workloads", "submissions")
 FRAMEWORKS = {"keras", "tensorflow", "jax", "torch"}
-SHARED = {"kit", "errors", "paths", "registry"}  # `kit` is `from kit import __version__`
+SHARED = {"kit", "contracts", "errors", "paths", "registry", "schema", "text"}
 
 ALLOWED = {  # package of kit -> packages that it may import besides itself
-    "contracts": {"errors"},
+    "schema": {"errors", "paths", "text"},
+    "contracts": {"errors", "schema"},
     "algorithms": {"contracts"},
     "backend": {"contracts", "errors", "exchange"},
-    "exchange": {"contracts", "errors"},
-    "data": SHARED | {"contracts"},
+    "exchange": {"contracts", "errors", "text"},
+    "data": SHARED,
     "rules": SHARED | {"records"},
     "records": SHARED | {"rules"},
     "scoring": SHARED | {"rules", "records"},
     "report": SHARED | {"rules", "records", "scoring"},
     "study": SHARED | {"rules", "records", "scoring"},
     "calibration": SHARED | {"rules", "records", "scoring", "study"},
-    "trainer": SHARED | {"contracts", "backend", "exchange"},
-    "referee": SHARED | {"contracts", "backend", "data", "exchange", "records", "rules", "trainer"},
-    "conformance": SHARED | {"contracts", "backend", "data", "rules", "trainer"},
+    "trainer": SHARED | {"backend", "exchange"},
+    "referee": SHARED | {"backend", "data", "exchange", "records", "rules", "trainer"},
+    "conformance": SHARED | {"backend", "data", "rules", "trainer"},
     "engine": SHARED | {"data", "records", "referee", "rules"},
     "mirror": SHARED | {"records", "scoring"},
     "review": SHARED | {"mirror", "records", "rules", "scoring"},

@@ -64,7 +64,7 @@ class Campaign:
             return None
         runs = [self._run(number, s) for number, s in enumerate(board.standings, start=1)]
         # A run that left no record has no point of its own.
-        listed = [points[s.slot.trial - 1] for s in board.standings]
+        listed = [points[s.id.trial - 1] for s in board.standings]
         return [
             replace(r, hyperparameters=dict(point)) for r, point in zip(runs, listed, strict=True)
         ]
@@ -94,7 +94,7 @@ class Campaign:
         result = decided.result if decided else None
         if decided is None or result is None:
             state = decided.state if decided else None
-            return CalibrationRun(standing.slot.submission, number, {}, state)
+            return CalibrationRun(standing.id.submission, number, {}, state)
         record, evaluations = read_record(Path(result.folder))
         return run_of(
             record,

@@ -12,9 +12,9 @@ from kit import paths
 from kit.errors import NotAvailable
 from kit.rules.ruleset import Name
 from kit.rules.sampling import sample
-from kit.rules.strict_yaml import shown
 from kit.rules.submission import Dimension, HyperparameterName, Submission
-from kit.rules.validation import Schema, load
+from kit.schema.strict_yaml import shown
+from kit.schema.validation import Schema, load
 
 SHIPPED = paths.RULES / "calibration" / "spaces.yaml"
 Space = Annotated[dict[HyperparameterName, Dimension], Field(min_length=1, max_length=100)]

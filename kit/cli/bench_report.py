@@ -8,8 +8,6 @@ from typing import Any
 
 import click
 
-from kit.errors import UnknownName
-
 Report = dict[str, Any]
 
 
@@ -36,13 +34,10 @@ def measure(
     from kit.cli.extra_packages import extras_folder
     from kit.rules.submission import load_submission
 
-    scales = registry.workload_manifest(workload)["scales"]
-    if scale not in scales:
-        raise UnknownName(f"scale of {workload}", scale, scales, "--scale")
-    chosen = scales[scale].get("benchmark", {})
-    smaller = chosen.get("model")
+    chosen = registry.scale_entry(workload, scale).benchmark
+    smaller = chosen.model or None
     entry = load_submission(submission)
-    size = batch_size or chosen.get("batch_size") or entry.batch_size(scale, workload, variant)
+    size = batch_size or chosen.batch_size or entry.batch_size(scale, workload, variant)
     if not synthetic:
         data.prepare(workload, scale)
     built = registry.load_workload(workload, scale, variant, model=smaller)

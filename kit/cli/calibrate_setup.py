@@ -21,8 +21,8 @@ from kit.records.atomic import write_atomic
 from kit.records.signing import load_or_create_key
 from kit.rules.availability import workload_rules
 from kit.rules.ruleset import Ruleset, load_ruleset
-from kit.rules.strict_yaml import read_bytes
 from kit.rules.submission import Submission, load_submission
+from kit.schema.strict_yaml import read_bytes
 
 FRAGMENT = "fragment.yaml"
 

@@ -127,7 +127,7 @@ def _estimates(duel: Duel, boards: tuple[Board, Board], results: Path) -> tuple[
         budgets = {part.label: part.rules.max_runtime_seconds for part in assignment.parts}
         parts.append(
             tuple(
-                estimate((s.slot.label for s in standings), budgets, measures)
+                estimate((s.id.label for s in standings), budgets, measures)
                 for standings in (board.standings, board.owed)
             )
         )
@@ -183,8 +183,8 @@ def _remarks(duel: Duel, boards: tuple[Board, Board], names: tuple[str, str]) ->
             states = sorted({str(s.decided.state) if s.decided else "given up" for s in lost})
             remarks.append(
                 f"{name}: {len(lost)} trials count as missed, because something went wrong with "
-                f"them ({', '.join(states)}), first {lost[0].slot.label}, pair "
-                f"{lost[0].slot.study}. Their records say what."
+                f"them ({', '.join(states)}), first {lost[0].id.label}, pair "
+                f"{lost[0].id.study}. Their records say what."
             )
     return remarks
 

@@ -104,7 +104,7 @@ def _all() -> list[tuple[str, str]]:
     return [
         (name, scale)
         for name in registry.workload_names()
-        for scale in registry.workload_manifest(name)["scales"]
+        for scale in registry.workload_manifest(name).scales
     ]
 
 

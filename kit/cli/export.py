@@ -61,11 +61,11 @@ def _trials(
 ) -> tuple[list[LoggedTrial], list[str]]:
     from kit.records.record import TrialState
     from kit.scoring.algoperf_log import LoggedTrial
-    from kit.scoring.reading.evidence import attempts_by_place, deciding_attempt
+    from kit.scoring.reading.evidence import attempts_by_trial, deciding_attempt
 
     trials, notices = [], []
-    for place, attempts in sorted(attempts_by_place([evidence]).items()):
-        if place[0] != ruleset:
+    for attempts in attempts_by_trial([evidence]):
+        if attempts[0].identification.ruleset != ruleset:
             continue
         decided, _, remarks = deciding_attempt(attempts, max_attempts)
         notices += remarks

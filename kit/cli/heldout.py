@@ -10,7 +10,8 @@ import click
 
 from kit import paths
 from kit.cli.freeze import FOLDER_HELP
-from kit.cli.tables import plain, printable
+from kit.cli.tables import plain
+from kit.text import escape_line
 
 if TYPE_CHECKING:
     from kit.records.held_out import Organiser
@@ -138,7 +139,7 @@ def check(
     if as_json:
         click.echo(json.dumps(as_dict(where, found), indent=2))
     else:
-        headline, *rest = map(printable, sentences(where, found))
+        headline, *rest = map(escape_line, sentences(where, found))
         click.echo(click.style(headline, fg="green" if found.ok else "red", bold=True))
         click.echo("\n".join(rest))
     if not found.ok:

@@ -10,7 +10,7 @@ import click
 
 from kit import paths, registry
 from kit.cli.tables import Table, print_tables
-from kit.errors import UnknownName
+from kit.errors import InvalidFile, UnknownName
 from kit.rules.availability import available_workloads
 from kit.rules.ruleset import Ruleset, load_ruleset
 from kit.rules.submission import read_manifest
@@ -41,21 +41,27 @@ def workload_rows() -> list[dict[str, Any]]:
     rulesets = [load_ruleset(name) for name in registry.ruleset_names()]
     built = registry.workload_names()
     known = {name for ruleset in rulesets for name in (*ruleset.workloads, *ruleset.planned)}
-    rows = []
-    for name in (*built, *sorted(known - set(built))):
-        manifest = registry.workload_manifest(name) if name in built else {}
-        rows.append(
-            {
-                "name": name,
-                "built": name in built,
-                "metric": manifest.get("metric") or _metric(name, rulesets),
-                "scales": list(manifest.get("scales") or {}),
-                "variants": list(manifest.get("variants") or {}),
-                "rulesets": [ruleset.name for ruleset in rulesets if name in ruleset.workloads],
-                "description": manifest.get("description", ""),
-            }
-        )
-    return rows
+    names = (*built, *sorted(known - set(built)))
+    return [_workload_row(name, name in built, rulesets) for name in names]
+
+
+def _workload_row(name: str, built: bool, rulesets: list[Ruleset]) -> dict[str, Any]:
+    """Describe a workload; one with an error is listed with it, so that the others are too."""
+    manifest, error = None, None
+    try:
+        manifest = registry.workload_manifest(name) if built else None
+    except InvalidFile as problem:
+        error = str(problem)
+    return {
+        "name": name,
+        "built": built,
+        "metric": manifest.metric if manifest else _metric(name, rulesets),
+        "scales": list(manifest.scales) if manifest else [],
+        "variants": list(manifest.variants) if manifest else [],
+        "rulesets": [ruleset.name for ruleset in rulesets if name in ruleset.workloads],
+        "description": manifest.description if manifest else "",
+        **({"error": error} if error else {}),
+    }
 
 
 def submission_rows() -> list[dict[str, Any]]:
@@ -108,10 +114,10 @@ def _table(kind: str, rows: list[dict[str, Any]]) -> Table:
 def _workload_cells(row: Mapping[str, Any]) -> tuple[str, ...]:
     return (
         row["name"],
-        ", ".join(row["scales"]) if row["built"] else "not built yet",
+        "error" if "error" in row else ", ".join(row["scales"]) or "not built yet",
         row["metric"] or "-",
-        str(len(row["variants"])) if row["built"] else "-",
-        row["description"] or "-",
+        str(len(row["variants"])) if row["scales"] else "-",
+        row.get("error") or row["description"] or "-",
     )
 
 

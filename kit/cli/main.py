@@ -11,12 +11,17 @@ import click
 
 from kit import __version__
 from kit.errors import KitError
+from kit.text import escape_line
 
 _COMMANDS = {  # name -> (module:object, one-line help)
     "run": ("kit.cli.run:run", "Run one trial under the rules, sign and explain the result."),
     "study": ("kit.cli.study:study", "Run all trials that a ruleset owes for a submission."),
     "plan": ("kit.cli.plan:plan", "Show what a study will run, and what it takes."),
     "compare": ("kit.cli.compare:compare", "Race two submissions in pairs with the same seeds."),
+    "check": (
+        "kit.cli.check:check",
+        "Check a submission: code, sizes, packages, what it knows.",
+    ),
     "list": ("kit.cli.list:list_", "List workloads, submissions or rulesets."),
     "show": ("kit.cli.show:show", "Show one workload, submission or ruleset in full."),
     "data": ("kit.cli.data:data", "Prepare, list and verify data sets."),
@@ -103,6 +108,6 @@ def main(arguments: list[str] | None = None) -> None:
     except KitError as error:
         if "--debug" in arguments:
             raise
-        click.echo(f"Error: {error}", err=True)
+        click.echo(f"Error: {escape_line(str(error))}", err=True)
         sys.exit(error.exit_code)
     sys.exit(result if isinstance(result, int) else 0)

@@ -61,8 +61,8 @@ def _planned(evidence: Evidence, cost_per_hour: float | None) -> Planned:
         assignment,
         board,
         points=_points(evidence),
-        whole=estimate((s.slot.label for s in board.standings), budgets, measures),
-        owed=estimate((s.slot.label for s in board.owed), budgets, measures),
+        whole=estimate((s.id.label for s in board.standings), budgets, measures),
+        owed=estimate((s.id.label for s in board.owed), budgets, measures),
         cost_per_hour=cost_per_hour,
     )
 

@@ -117,8 +117,8 @@ def _workloads(reports: Sequence[VerificationReport]) -> list[Curves]:
     for report in reports:
         if report.record:
             target = report.record.rules.target
-            found[report.record.workload_label] = Curves(
-                report.record.workload_label,
+            found[report.record.id.label] = Curves(
+                report.record.id.label,
                 target.metric,
                 target.validation,
                 target.higher_is_better,
@@ -135,7 +135,7 @@ def _links(reports: Sequence[VerificationReport]) -> list[Link]:
         if record is None or not report.ok or report.envelope_sha256 is None:
             continue
         run_id = f"sw-{report.envelope_sha256[:32]}"
-        label = f"{record.submission}, {record.workload_label}, {record.study}.{record.trial}"
+        label = f"{record.submission}, {record.id.label}, {record.study}.{record.trial}"
         label += f" attempt {record.attempt}" if record.attempt > 1 else ""
         found.append(Link(label, run_id, f"evidence-{run_id}:{report.verdict_code}"))
     return sorted(found, key=lambda link: (link.label, link.run_id))

@@ -10,9 +10,10 @@ import click
 
 from kit.cli.score_data import as_dict as leaderboard_dict
 from kit.cli.score_page import Scored, page_of
-from kit.cli.tables import printable
 from kit.records.findings import Finding
+from kit.records.plausibility import doubts, first_evaluation
 from kit.review.examination import Examined, Review
+from kit.text import escape_line
 
 FORMAT = "stopwatch/review/1"
 MATCHES, DIFFERS = "MATCHES", "DOES NOT MATCH"
@@ -21,11 +22,11 @@ MATCHES, DIFFERS = "MATCHES", "DOES NOT MATCH"
 def print_review(address: str, review: Review, scored: Scored | None, refusal: str) -> None:
     """Print the verdict, what does not match by name, and the leaderboard of what is believed."""
     headline, *rest = _lines(address, review)
-    click.echo(click.style(printable(headline), fg="green" if review.ok else "red", bold=True))
+    click.echo(click.style(escape_line(headline), fg="green" if review.ok else "red", bold=True))
     for line in rest:
-        click.echo(printable(line))
+        click.echo(escape_line(line))
     if refusal:
-        click.echo(f"\nNo leaderboard: {printable(refusal)}")
+        click.echo(f"\nNo leaderboard: {escape_line(refusal)}")
     elif scored is None:
         click.echo("\nNo leaderboard: there is no record that is believed.")
     else:
@@ -33,7 +34,7 @@ def print_review(address: str, review: Review, scored: Scored | None, refusal: s
         click.echo("")
         page.print()
         for notice in page.notices:
-            click.echo(printable(f"  - Note: {notice}"))
+            click.echo(escape_line(f"  - Note: {notice}"))
 
 
 def as_dict(address: str, review: Review, scored: Scored | None, refusal: str) -> dict[str, Any]:
@@ -77,6 +78,10 @@ def _lines(address: str, review: Review) -> Iterator[str]:
         yield ""
     for word, number in sorted(Counter(_standing(record) for record in review.records).items()):
         yield f"  {number} × {word}"
+    for report in (examined.report for examined in review.records if examined.sound):
+        if report.record and (first := first_evaluation(report.record, report.evaluations)):
+            yield f"  {report.record.id}: first evaluation: {first}"
+            yield from (f"    - Note: {text}" for text in doubts(report.record, report.evaluations))
     for finding in review.notes:
         yield f"  - Note: {finding.file}: {finding.sentence}"
 
@@ -88,7 +93,7 @@ def _standing(record: Examined) -> str:
 
 
 def _record(examined: Examined) -> dict[str, Any]:
-    record = examined.report.record
+    record, evaluations = examined.report.record, examined.report.evaluations
     return {
         "run_id": examined.run_id,
         "ok": examined.ok,
@@ -98,11 +103,13 @@ def _record(examined: Examined) -> dict[str, Any]:
         "verdict_code": examined.report.verdict_code,
         "signed_by": examined.report.signer.key.hex if examined.report.signer else None,
         "submission": record.submission if record else None,
-        "workload": record.workload_label if record else None,
+        "workload": record.id.label if record else None,
         "study": record.study if record else None,
         "trial": record.trial if record else None,
         "attempt": record.attempt if record else None,
         "time_to_target_seconds": record.time_to_target_seconds if record else None,
+        "first_evaluation": first_evaluation(record, evaluations) if record else None,
+        "doubts": list(doubts(record, evaluations)) if record else [],
         "problems": [_finding(f) for f in examined.findings if f.status == "problem"],
     }
 

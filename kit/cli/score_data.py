@@ -43,7 +43,7 @@ def as_dict(scored: Scored) -> dict[str, Any]:
         "standings": [_standing(line, scored) for line in board.standings],
         "missing": [asdict(entry) for entry in board.results.missing()],
         "censored_trials": [
-            {**asdict(trial.slot), "at_least_seconds": trial.outcome.lowest}
+            {**asdict(trial.id), "at_least_seconds": trial.outcome.lowest}
             for trial in board.results.censored()
         ],
         "notices": list(notices(scored)),

@@ -9,10 +9,15 @@ from typing import Any
 from kit import registry
 from kit.cli.tables import Table, seconds
 from kit.rules.availability import available_workloads
+from kit.rules.folder import compressed_bytes
 from kit.rules.ruleset import Ruleset, WorkloadRules
 from kit.rules.submission import SubmissionManifest, load_submission
 
 _RULE_COLUMNS = ("target", "test target", "max runtime", "eval period", "step hint")
+_SCHEDULES = {
+    "fixed": "due at every multiple of the eval period",
+    "after_previous": "due after step 1, then one eval period after the one before",
+}
 
 
 @dataclass(frozen=True)
@@ -26,7 +31,11 @@ class Page:
 def workload_page(name: str, rulesets: Mapping[str, Ruleset]) -> Page:
     """Describe a workload: scales, variants, and its numbers in every ruleset."""
     built = name in registry.workload_names()
-    manifest = dict(registry.workload_manifest(name)) if built else {}
+    manifest = (
+        registry.workload_manifest(name).model_dump(mode="json", exclude_unset=True)
+        if built
+        else {}
+    )
     rules = {
         ruleset: _rules_by_label(name, content.workloads[name])
         for ruleset, content in rulesets.items()
@@ -61,6 +70,7 @@ def submission_page(name: str) -> Page:
         "kind": "submission",
         **manifest.model_dump(exclude={"tuning"}),
         "files": list(submission.files),
+        "compressed_bytes": compressed_bytes(submission.contents),
         "sha256": submission.sha256,
         "tuning": manifest.model_dump(include={"tuning"}, exclude_unset=True)["tuning"],
     }
@@ -122,7 +132,7 @@ def _tuning_tables(manifest: SubmissionManifest) -> list[Table]:
 
 def _ruleset_settings(ruleset: Ruleset) -> Table:
     external, own = ruleset.tuning.external, ruleset.tuning.self_tuning
-    evaluation, yielding = ruleset.evaluation, ruleset.yielding
+    evaluation, evaluations = ruleset.evaluation, ruleset.evaluations
     limits, held_out = ruleset.submission_limits, ruleset.held_out
     drawn = f"one each for {held_out.base_workloads} of: " if held_out else ""
     rows = {
@@ -130,10 +140,14 @@ def _ruleset_settings(ruleset: Ruleset) -> Table:
         "external tuning": f"{external.studies} studies × {external.trials} trials",
         "self-tuning": f"{own.studies} studies, max runtime × {own.runtime_factor:g}",
         "attempts at a trial": str(ruleset.max_attempts),
-        "late yield": f"{yielding.late_yield_median_steps:g} median steps, "
-        f"or {seconds(yielding.late_yield_seconds)} if that is more",
+        "evaluations": _SCHEDULES[evaluations.schedule],
+        "reach the target": f"no later than {seconds(evaluations.late_seconds)}, "
+        f"or {evaluations.late_period_share:.0%} of the eval period if that is more",
         "CPU time in a pause": f"at most {seconds(ruleset.pause_cpu_tolerance_seconds)}",
-        "submission": f"at most {limits.max_bytes:,} bytes, {' '.join(limits.suffixes)}",
+        "submission": f"at most {limits.max_bytes:,} bytes, {limits.max_compressed_bytes:,} when "
+        f"compressed, {' '.join(limits.suffixes)}",
+        "allowed wheels": ", ".join(f"{w.name}=={w.version}" for w in limits.allowed_wheels)
+        or "none",
         "held-out variants": drawn + ", ".join(held_out.variants) if held_out else "none",
         "scoring": f"r_max {ruleset.scoring.r_max:g}, reference {ruleset.scoring.reference}",
     }

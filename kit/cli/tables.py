@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 import click
 
+from kit.text import escape_line
+
 
 @dataclass(frozen=True)
 class Table:
@@ -28,14 +30,8 @@ def print_tables(tables: Iterable[Table]) -> None:
 
 
 def plain(text: object) -> str:
-    """Return text on one line without control characters: a file may hold terminal codes."""
-    words = " ".join(str(text).split())
-    return "".join(character if character.isprintable() else "?" for character in words)
-
-
-def printable(line: str) -> str:
-    """Return a line without control characters, its spaces as they are: it may be anyone's."""
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in line)
+    """Return words on one line that cannot mislead a terminal: a file may hold its codes."""
+    return escape_line(" ".join(str(text).split()))
 
 
 def seconds(value: float) -> str:

@@ -153,8 +153,12 @@ def prepare_data(plan: TrialPlan, view: View) -> None:
 
 
 def _note_review(plan: TrialPlan, view: View) -> None:
+    from kit.rules.folder import compressed_bytes
     from kit.rules.review import review
 
+    size = compressed_bytes(plan.submission.contents)
+    limit = plan.ruleset.submission_limits.max_compressed_bytes
+    view.note(f"the submission's text is {size:,} bytes when compressed, of {limit:,} allowed")
     for finding in review(plan.submission.contents, registry.workload_names()):
         view.note(f"a reviewer would look at {finding}")
 

@@ -30,10 +30,10 @@ def trial_command(evidence: Evidence, settings: Sequence[str]) -> Callable[[Run]
     ]
 
     def command(run: Run) -> list[str]:
-        slot = run.slot
-        words = [sys.executable, "-P", "-c", _RUN, "run", "--workload", slot.base, *shared]
-        words += ["--variant", slot.variant] if slot.variant else []
-        words += ["--study", str(slot.study), "--trial", str(slot.trial)]
+        trial_id = run.id
+        words = [sys.executable, "-P", "-c", _RUN, "run", "--workload", trial_id.workload, *shared]
+        words += ["--variant", trial_id.variant] if trial_id.variant else []
+        words += ["--study", str(trial_id.study), "--trial", str(trial_id.trial)]
         if run.stop_after_seconds is not None:
             words += ["--stop-after", repr(run.stop_after_seconds), "--stop-rule", run.rule]
             for digest in run.evidence:

@@ -156,8 +156,8 @@ def _as_dict(results: list[Result], plan: Plan, destination: Destination) -> dic
 
 
 def _print(results: list[Result], plan: Plan, destination: Destination) -> None:
-    from kit.cli.tables import printable
     from kit.mirror.upload import Status
+    from kit.text import escape_line
 
     counts = Counter(result.status for result in results)
     where = destination.offline or f"{destination.entity or 'your entity'}/{destination.project}"
@@ -170,7 +170,7 @@ def _print(results: list[Result], plan: Plan, destination: Destination) -> None:
     click.echo(f"\n  Trials: {plan.records}, ledgers: {ledgers}. Runs: {words}.")
     for result in results:
         for text in filter(None, (result.problem, result.note and f"Note: {result.note}")):
-            click.echo(printable(f"  - {result.label}: {text}"))
+            click.echo(escape_line(f"  - {result.label}: {text}"))
     if bad:
         click.echo("\nThe same command goes on where this one ended.")
     elif destination.offline:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import click
 
 from kit import paths
-from kit.cli.tables import printable
 from kit.errors import UsageError
+from kit.text import escape_line
 
 if TYPE_CHECKING:
     from kit.records.findings import Finding, TreeReport, VerificationReport
@@ -46,7 +46,7 @@ def verify(ctx: click.Context, path: Path, trusted_keys: tuple[str, ...], as_jso
         click.echo(json.dumps(report.as_dict(), indent=2, allow_nan=False))
     else:
         lines = _tree(report) if isinstance(report, TreeReport) else _record(report)
-        headline, *rest = [printable(line) for line in lines]
+        headline, *rest = [escape_line(line) for line in lines]
         click.echo(click.style(headline, fg="green" if report.ok else "red", bold=True))
         click.echo("\n".join(rest))
     if not report.ok:
@@ -66,6 +66,8 @@ def _verify(
     if path.is_file():
         beside = path.name in (*ATTESTED, ATTESTATION) and (path.parent / TRIAL).exists()
         if not beside and path.name != LEDGER:
+            if path.suffix != ".json":
+                _expect_envelope(path)
             return verify_envelope(path, trusted=trusted, must_trust=must_trust)
         path = path.parent
     if is_record(path):
@@ -78,6 +80,36 @@ def _verify(
     return verify_tree(path, trusted=trusted, must_trust=must_trust)
 
 
+def _expect_envelope(path: Path) -> None:
+    """Raise UsageError if a file is something else than an attestation under another name."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(1024).lstrip()
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}. Give a file that you may read.") from None
+    if head.startswith(b"{") and b'"payload"' in head:
+        return
+    what, instead = _NO_EVIDENCE.get(path.suffix.lower(), ("holds no signature", ""))
+    raise UsageError(
+        f"{path} {what}, so there is nothing in it to verify. {instead}Give the folder of a record "
+        "(with trial.json), a results folder (with ledger.jsonl), or an attestation.json."
+    )
+
+
+_ARCHIVE = ("is an archive", "Unpack it first. ")
+_NO_EVIDENCE = {  # suffix -> what such a file is, and what to do first
+    ".html": (
+        "is a page made from records",
+        "Its verdict codes are those that `kit verify` prints for each record: compare them. ",
+    ),
+    ".csv": ("is a table made from records", ""),
+    ".md": ("is a text made from records", ""),
+    ".jsonl": ("is not named ledger.jsonl", "Name it so if it is one. "),
+    **dict.fromkeys((".png", ".svg", ".pdf"), ("is a figure made from records", "")),
+    **dict.fromkeys((".zip", ".gz", ".tar", ".tgz"), _ARCHIVE),
+}
+
+
 def _record(report: VerificationReport) -> Iterator[str]:
     record = report.record
     title = _title(record) if record else str(report.path)
@@ -88,11 +120,15 @@ def _record(report: VerificationReport) -> Iterator[str]:
         yield ""
         yield "So nothing that this record claims can be believed."
         return
+    from kit.records.plausibility import first_evaluation
+
     trusted = report.signer is not None and report.signer.trusted
     yield f"{MATCHES if trusted else MATCHES + ' (integrity only, unknown key)'}: {title}"
     yield ""
     if record is not None:
         yield from _claims(record)
+        if first := first_evaluation(record, report.evaluations):
+            yield f"  first         {first}"
     yield from (f"  ledger        {text}" for text in _entered(report.findings))
     yield f"  verdict code  {report.verdict_code}"
     if report.signer is not None:
@@ -109,7 +145,7 @@ def _claims(record: TrialRecord) -> Iterator[str]:
     yield f"  state         {record.state}: {record.reason}"
     reached = record.time_to_target_seconds
     if reached is not None:
-        yield f"  time          {reached:.3f} s to the target, step {record.steps}"
+        yield f"  time          {reached:.3f} s to the target, reported step {record.steps}"
     else:
         budget = f"{record.rules.max_runtime_seconds:g} s"
         yield f"  time          target missed in {record.submission_seconds:.3f} s of {budget}"
@@ -155,7 +191,7 @@ def _records(count: int) -> str:
 
 def _title(record: TrialRecord) -> str:
     return (
-        f"{record.submission} on {record.workload_label}, ruleset {record.rules.ruleset}, "
+        f"{record.submission} on {record.id.label}, ruleset {record.rules.ruleset}, "
         f"study {record.study}, trial {record.trial}, attempt {record.attempt}"
     )
 

@@ -7,7 +7,8 @@ from typing import Any, ClassVar
 
 from keras import ops
 
-from kit.contracts.loss import Loss, LossType, sigmoid_cross_entropy, softmax_cross_entropy
+from kit.contracts.loss import Loss, sigmoid_cross_entropy, softmax_cross_entropy
+from kit.contracts.loss_type import LossType
 from kit.contracts.metric import Metric
 from kit.contracts.workload import Batch, Workload
 

@@ -11,7 +11,3 @@ class Metric:
 
     name: str
     higher_is_better: bool
-
-    def reaches(self, value: float, threshold: float) -> bool:
-        """Tell whether `value` is at least as good as `threshold`; NaN never is."""
-        return value >= threshold if self.higher_is_better else value <= threshold

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from kit.contracts.loss import Loss, LossType
+from kit.contracts.loss_type import LossType
 from kit.contracts.parameters import Parameter
+
+if TYPE_CHECKING:
+    from kit.contracts.loss import Loss
 
 Tensor = Any
 Batch = Mapping[str, Any]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import abc
-import enum
 import importlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,24 +11,14 @@ from typing import Any, ClassVar
 import numpy as np
 from keras import ops
 
-from kit.contracts.loss import Loss, LossType
+from kit.contracts.loss import Loss
+from kit.contracts.loss_type import LossType
 from kit.contracts.metric import Metric
 from kit.contracts.parameters import ParameterKind
+from kit.contracts.split import Split
 
 Tensor = Any
 Batch = Mapping[str, Tensor]
-
-
-class Split(enum.StrEnum):
-    """The parts of a data set. Only `train` ever reaches the trainer."""
-
-    TRAIN = "train"
-    EVAL_TRAIN = "eval_train"  # a fixed subset of train, evaluated like the others
-    VALIDATION = "validation"
-    TEST = "test"
-
-
-EVALUATION_SPLITS = (Split.EVAL_TRAIN, Split.VALIDATION, Split.TEST)
 
 
 @dataclass(frozen=True)
@@ -75,12 +64,23 @@ class Workload(abc.ABC):
     def __init__(self, config: WorkloadConfig) -> None:
         self.config = config
 
-    def build_model(self) -> Any:
-        """Build a fresh `keras.Model`; initial values come from Keras' global seed.
+    def model_builder(self) -> Callable[..., Any]:
+        """Return the function that `model` in `workload.yaml` has keyword arguments for.
 
-        The default calls `build_model` of the `model.py` beside the workload.
+        The default is `build_model` of the `model.py` next to the workload.
         """
-        return self._beside("model").build_model(**self.config.model)
+        return self._module("model").build_model  # type: ignore[no-any-return]
+
+    def data_reader(self) -> Callable[..., Any]:
+        """Return the function that `data` in `workload.yaml` has keyword arguments for.
+
+        The default is the scale's one of `READERS` in the `data.py` next to the workload.
+        """
+        return self._module("data").READERS[self.config.scale]  # type: ignore[no-any-return]
+
+    def build_model(self) -> Any:
+        """Build a fresh `keras.Model`; initial values come from Keras' global seed."""
+        return self.model_builder()(**self.config.model)
 
     def dataset(self, split: Split, batch_size: int, seed: int = 0, *, start_step: int = 0) -> Any:
         """Return an iterable of dict batches.
@@ -95,14 +95,11 @@ class Workload(abc.ABC):
         return self.read(Reading(split, batch_size, seed, start_step))
 
     def read(self, reading: Reading) -> Any:
-        """Do as `dataset` says. The default calls `dataset` of the `data.py` beside the workload.
+        """Do as `dataset` says. The default calls the data reader."""
+        return self.data_reader()(self.config, reading, **self.config.data)
 
-        Only here is a framework's input pipeline imported.
-        """
-        return self._beside("data").dataset(self.config, reading)
-
-    def _beside(self, module: str) -> Any:
-        return importlib.import_module(f"{type(self).__module__.rpartition('.')[0]}.{module}")
+    def _module(self, name: str) -> Any:
+        return importlib.import_module(f"{type(self).__module__.rpartition('.')[0]}.{name}")
 
     @abc.abstractmethod
     def synthetic_batch(self, batch_size: int, seed: int = 0) -> dict[str, np.ndarray]:

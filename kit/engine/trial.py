@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from kit.engine.access import granted
@@ -12,18 +14,18 @@ from kit.engine.compose import Compose, compose_command
 from kit.engine.derived_image import derive_image
 from kit.engine.follow import Follower
 from kit.engine.image import describe, is_current, mismatches, tag
+from kit.engine.inspection import SERVICE_LABEL, containers, inspect
 from kit.engine.settings import Images, Settings, device_of, project_name, variables
 from kit.errors import KitError, NotAvailable, TrialError, UsageError
 from kit.records.verify import verify_record
 from kit.referee.events import Observer, Outcome
 from kit.referee.signals import Signals
 from kit.rules.plan import TrialPlan
+from kit.text import escape_line
 
 if TYPE_CHECKING:
     import docker
 
-_PROJECT = "com.docker.compose.project"
-_SERVICE = "com.docker.compose.service"
 _WRONG_REQUEST = 2  # the exit status of a usage error
 
 
@@ -56,6 +58,8 @@ def run_in_containers(plan: TrialPlan, settings: Settings, *, observer: Observer
         signals = stack.enter_context(Signals())
         stack.callback(_tidy, compose, observer)
         compose.up()
+        evidence = _inspected(client, project, gpu=device == "gpu", variables=told)
+        access.inspection_file.write_text(f"{json.dumps(evidence)}\n")  # the referee waits for it
         return _outcome(
             plan, settings, _followed(client, project, plan, settings, observer, signals)
         )
@@ -93,7 +97,7 @@ def _check_gpu_runtime(host: dict[str, Any]) -> None:
 
 def _clear(client: docker.DockerClient, compose: Compose, observer: Observer) -> None:
     """Remove what an earlier run of the same trial left; refuse while it still runs."""
-    left = client.containers.list(all=True, filters={"label": f"{_PROJECT}={compose.project}"})
+    left = containers(client, compose.project)
     running = [container.name for container in left if container.status == "running"]
     if referees := [name for name in running if "referee" in name]:
         raise TrialError(
@@ -103,6 +107,26 @@ def _clear(client: docker.DockerClient, compose: Compose, observer: Observer) ->
     if left:
         observer.note("removing containers that an earlier run of this trial left")
     compose.down()
+
+
+def _inspected(
+    client: docker.DockerClient, project: str, *, gpu: bool, variables: Mapping[str, str]
+) -> dict[str, str]:
+    """Return the evidence that the containers are as committed; kill them if they are not."""
+    from docker.errors import DockerException
+
+    try:
+        return inspect(client, project, gpu=gpu, variables=variables)
+    except (KitError, DockerException) as error:
+        for container in containers(client, project):
+            with contextlib.suppress(DockerException):  # it has ended meanwhile
+                container.kill()
+        if isinstance(error, KitError):
+            raise
+        reason = " ".join(str(error).split())
+        raise TrialError(
+            f"The engine did not show what it started: {reason}. Repeat the trial."
+        ) from None
 
 
 def _tidy(compose: Compose, observer: Observer) -> None:
@@ -150,8 +174,8 @@ def _followed(
 
 
 def _service(client: docker.DockerClient, project: str, role: str) -> Any:
-    for container in client.containers.list(all=True, filters={"label": f"{_PROJECT}={project}"}):
-        if container.labels.get(_SERVICE, "").split("-")[0] == role:
+    for container in containers(client, project):
+        if container.labels.get(SERVICE_LABEL, "").split("-")[0] == role:
             return container
     raise TrialError(f"Compose started no {role}. Restore docker-compose.yml: git checkout it.")
 
@@ -177,7 +201,7 @@ def _failure(
         said = said or trainer
     return TrialError(
         f"The referee's container ended with status {status} and left no record."
-        + (f" It said: {said[:300]}" if said else "")
+        + (f" It said: {escape_line(said[:300])}" if said else "")
     )
 
 

@@ -16,6 +16,7 @@ from packaging.version import InvalidVersion, Version
 
 from kit.errors import InvalidSubmission
 from kit.rules.extra_requirements import LOCK, ExtraRequirement
+from kit.text import escape_line
 
 PYTHON = "3.11"
 PLATFORM = "manylinux_2_28"
@@ -171,5 +172,4 @@ def _listed(values: Iterable[str]) -> str:
 
 
 def _refused(what: str) -> InvalidSubmission:
-    what = what if what.isprintable() else ascii(what)
-    return InvalidSubmission(f"{LOCK}: {what}.")
+    return InvalidSubmission(f"{LOCK}: {escape_line(what)}.")

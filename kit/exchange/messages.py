@@ -14,14 +14,35 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+)
 
 from kit.errors import RuleViolation
+from kit.text import escape_block, escape_line
 
 MAX_MESSAGE_BYTES = 64 * 1024
-MAX_TRACEBACK_CHARACTERS = 16 * 1024
+MAX_TRACEBACK_BYTES = 24 * 1024  # as JSON, with every quote escaped, it fits into a message
+MAX_NAME_CHARACTERS = 200
 _Count = Annotated[int, Field(ge=0, le=2**62)]
 _Seconds = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
+
+
+def _end_of_block(text: object) -> object:
+    """Return the end of a text as it may be shown; also what no JSON could carry, a surrogate."""
+    if not isinstance(text, str):
+        return text
+    return escape_block(text).encode()[-MAX_TRACEBACK_BYTES:].decode(errors="ignore")
+
+
+_Block = Annotated[str, BeforeValidator(_end_of_block)]
+_Name = Annotated[str, Field(max_length=MAX_NAME_CHARACTERS), AfterValidator(escape_line)]
 
 
 class _Message(BaseModel):
@@ -76,7 +97,7 @@ class Report(_Message):
     compile_seconds: _Seconds = 0.0
     handover_seconds: _Seconds = 0.0
     data_wait_seconds: _Seconds = 0.0
-    xla: Annotated[dict[str, bool], Field(max_length=64)] = Field(default_factory=dict)
+    xla: Annotated[dict[_Name, bool], Field(max_length=64)] = Field(default_factory=dict)
     peak_device_memory_bytes: _Count | None = None
 
 
@@ -109,7 +130,7 @@ class Failed(_Message):
 
     type: Literal["failed"] = "failed"
     step: _Count
-    traceback: Annotated[str, Field(max_length=2 * MAX_TRACEBACK_CHARACTERS)]
+    traceback: _Block
 
 
 FromReferee = Annotated[Setup | Initial | Go | Resume, Field(discriminator="type")]
@@ -138,8 +159,9 @@ def parse_from_trainer(line: bytes) -> Ready | Weights | Complete | Failed:
         return _from_trainer.validate_json(line)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(part) for part in first["loc"]) or "message"
+        where = ".".join(map(str, first["loc"])) or "message"
+        problem = escape_line(f"{where}: {first['msg']}")[: 2 * MAX_NAME_CHARACTERS]
         raise RuleViolation(
-            f"The trainer sent a message that is not of the protocol: {where}: {first['msg']}. "
+            f"The trainer sent a message that is not of the protocol: {problem}. "
             f"Received: {line[:80]!r}."
         ) from None

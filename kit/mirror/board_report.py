@@ -214,10 +214,10 @@ def _workload(board: Board, curves: Curves) -> Any:
             layout=v2.Layout(x=0, y=0, w=_HALF, h=_HIGH),
         ),
         v2.LinePlot(
-            title=f"{name} against steps; {target}",
+            title=f"{name} against reported steps; {target}",
             x=v2.Metric("step"),
             y=[v2.Metric(name)],
-            title_x="training steps",
+            title_x="training steps, as the trainer reports them",
             title_y=curves.metric,
             groupby=v2.Config("submission"),
             layout=v2.Layout(x=_HALF, y=0, w=_HALF, h=_HIGH),

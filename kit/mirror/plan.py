@@ -101,7 +101,7 @@ def _label(report: VerificationReport) -> str:
     assert record is not None
     attempt = f", attempt {record.attempt}" if record.attempt > 1 else ""
     where = f"study {record.study}, trial {record.trial}{attempt}"
-    return f"{record.submission} on {record.workload_label}, {where}"
+    return f"{record.submission} on {record.id.label}, {where}"
 
 
 def _problems(tree: TreeReport) -> list[str]:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Literal
 from kit.errors import UploadFailed, VerificationError
 from kit.mirror.bundle import Bundle
 from kit.mirror.replay import X_AXIS, Replay
+from kit.text import escape_line
 
 if TYPE_CHECKING:
     import wandb
@@ -235,7 +236,7 @@ def compare(sent: Mapping[str, bytes], found: Mapping[str, bytes]) -> str:
 
 def one_line(error: BaseException) -> str:
     """Return an error of the SDK on one line of bounded length."""
-    return " ".join(str(error).split())[:300] or type(error).__name__
+    return escape_line(" ".join(str(error).split())[:300]) or type(error).__name__
 
 
 def _sha256(content: bytes) -> str:

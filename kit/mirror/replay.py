@@ -48,7 +48,7 @@ def replay_of(report: VerificationReport, files: Mapping[str, bytes]) -> Replay:
     target = record.rules.target
     return Replay(
         run_id=run_id(report, files),
-        name=f"{record.submission} {record.workload_label} {record.study}.{record.trial}"
+        name=f"{record.submission} {record.id.label} {record.study}.{record.trial}"
         + (f" attempt {record.attempt}" if record.attempt > 1 else ""),
         group=group_of(record),
         job_type="trial",
@@ -86,7 +86,7 @@ def ledger_replay(chain: Chain) -> Replay:
 
 def group_of(record: TrialRecord) -> str:
     """Return the group of a trial's run: its study."""
-    parts = (record.submission, record.rules.ruleset, record.workload_label)
+    parts = (record.submission, record.rules.ruleset, record.id.label)
     return "/".join((*parts, f"study_{record.study}"))[:_GROUP_LENGTH]
 
 
@@ -114,7 +114,7 @@ def config_of(
         "submission_sha256": record.submission_sha256,
         "workload": record.workload,
         "variant": record.variant,
-        "workload_label": record.workload_label,
+        "workload_label": record.id.label,
         "study": record.study,
         "trial": record.trial,
         "attempt": record.attempt,

@@ -38,11 +38,10 @@ def check_entries(record: TrialRecord, attestation: Attestation, chain: Chain) -
     if problems:
         return [Finding("ledger entries", "problem", LEDGER, problem) for problem in problems]
     which = Identification.of(record)
-    attempt = next(a for a in chain.attempts_at(which.slot) if a.identification == which)
-    assert attempt.end is not None
+    attempt = next(a for a in chain.attempts_at(which.folder) if a.identification == which)
+    lines = [entry.index + 1 for entry in (attempt.start, attempt.clock, attempt.end) if entry]
     text = (
-        f"Start and end are entered in lines {attempt.start.index + 1} and "
-        f"{attempt.end.index + 1} of {len(chain.entries)}."
+        f"Start and end are entered in lines {', '.join(map(str, lines))} of {len(chain.entries)}."
     )
     return [Finding("ledger entries", "ok", LEDGER, text)]
 
@@ -74,7 +73,7 @@ def check_stop_evidence(record: TrialRecord, chain: Chain) -> list[Finding]:
 
 def _problems(record: TrialRecord, attestation: Attestation, chain: Chain) -> Iterator[str]:
     which = Identification.of(record)
-    attempts = chain.attempts_at(which.slot)
+    attempts = chain.attempts_at(which.folder)
     same = [a for a in attempts if a.identification.attempt == which.attempt]
     if not same:
         yield f"No entry says that {which} was started."
@@ -87,6 +86,11 @@ def _problems(record: TrialRecord, attestation: Attestation, chain: Chain) -> It
             yield f"Line {line} says {field} {entered[field]!r}; {TRIAL} says {value!r}."
     if attempt.start.public_key != attestation.key.hex:
         yield f"Line {attempt.start.index + 1} was signed by another key than {ATTESTATION}."
+    if attempt.tells_clock and attempt.clock is None and record.submission_seconds > 0:
+        yield (
+            f"{which} used {record.submission_seconds:.3f} s of submission time, but no entry says "
+            "that its clock started."
+        )
     yield from _end_problems(record, attestation, attempt)
     yield from _head_problems(attestation, attempt, chain)
     if record.official:

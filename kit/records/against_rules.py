@@ -92,9 +92,9 @@ def _differences(
 ) -> Iterator[str]:
     from kit.rules.folder import compression_problem
     from kit.rules.ruleset import load_ruleset
-    from kit.rules.strict_yaml import parse
     from kit.rules.submission import Submission, SubmissionManifest
-    from kit.rules.validation import check
+    from kit.schema.strict_yaml import parse
+    from kit.schema.validation import check
 
     ruleset = load_ruleset(record.rules.ruleset)
     path = Path(SUBMISSION) / "submission.yaml"
@@ -123,6 +123,12 @@ def _differences(
     }
     for field in ("max_runtime_seconds", "eval_period_seconds", "step_hint"):
         compared[f"rules.{field}"] = (getattr(record.rules, field), getattr(rules, field))
+    if record.rules.schedule is not None:
+        limit = ruleset.evaluations.late_limit_seconds(rules.eval_period_seconds)
+        compared["rules.schedule"] = (
+            record.rules.schedule.model_dump(),
+            {"kind": ruleset.evaluations.schedule, "late_limit_seconds": limit},
+        )
     for field, (recorded, expected) in compared.items():
         if recorded != expected:
             yield f"{field} is {recorded!r}, but by the ruleset and the submission {expected!r}."

@@ -30,9 +30,9 @@ class Chain:
         """Return all attempts, in the order of their starts."""
         return list(self._attempts)
 
-    def attempts_at(self, slot: tuple[str, str, str, int, int]) -> list[Attempt]:
-        """Return the attempts at one trial, in the order of their starts."""
-        return self._by_slot.get(slot, [])
+    def attempts_at(self, folder: str) -> list[Attempt]:
+        """Return the attempts at the trial of a folder, in the order of their starts."""
+        return self._by_folder.get(folder, [])
 
     @functools.cached_property
     def studies(self) -> tuple[Entry, ...]:
@@ -44,10 +44,10 @@ class Chain:
         return tuple(pair_attempts(list(self.entries)))
 
     @functools.cached_property
-    def _by_slot(self) -> dict[tuple[str, str, str, int, int], list[Attempt]]:
-        found: dict[tuple[str, str, str, int, int], list[Attempt]] = {}
+    def _by_folder(self) -> dict[str, list[Attempt]]:
+        found: dict[str, list[Attempt]] = {}
         for attempt in self._attempts:
-            found.setdefault(attempt.identification.slot, []).append(attempt)
+            found.setdefault(attempt.identification.folder, []).append(attempt)
         return found
 
 
@@ -87,24 +87,28 @@ def _linked(line: bytes, before: list[Entry]) -> Entry:
 
 def _history_problems(entries: list[Entry]) -> Iterator[str]:
     """Yield what cannot have happened, in the order of the lines."""
-    started: dict[Identification, bool] = {}  # -> has ended
+    begun: dict[Identification, set[str]] = {}  # -> which entries it has
     numbers: set[tuple[object, ...]] = set()
     for number, entry in enumerate(entries, start=1):
         if (entry.kind == "genesis") != (number == 1):
             yield f"line {number}: the first entry, and no other, must be of kind 'genesis'"
         if entry.kind == "start":
             which = entry.identification
-            if (*which.slot, which.attempt) in numbers:
+            if (which.folder, which.attempt) in numbers:
                 yield f"line {number}: {which} was started twice"
-            numbers.add((*which.slot, which.attempt))
-            started.setdefault(which, False)
-        elif entry.kind == "end":
+            numbers.add((which.folder, which.attempt))
+            begun.setdefault(which, set())
+        elif entry.kind in ("clock", "end"):
             which = entry.identification
-            if which not in started:
-                yield f"line {number}: {which} ended, but no such attempt was started"
-            elif started[which]:
-                yield f"line {number}: {which} ended twice"
-            started[which] = True
+            what = "ended" if entry.kind == "end" else "started its clock"
+            if which not in begun:
+                yield f"line {number}: {which} {what}, but no such attempt was started"
+                continue
+            if entry.kind in begun[which]:
+                yield f"line {number}: {which} {what} twice"
+            elif "end" in begun[which]:
+                yield f"line {number}: {which} {what} after its end"
+            begun[which].add(entry.kind)
 
 
 def repeated_without_interruption(attempts: list[Attempt]) -> list[Attempt]:
@@ -112,12 +116,12 @@ def repeated_without_interruption(attempts: list[Attempt]) -> list[Attempt]:
 
     Only an attempt that was interrupted, stopped early, or never ended, may be followed by another.
     """
-    finished: set[tuple[object, ...]] = set()
+    finished: set[str] = set()
     repeated = []
     for attempt in attempts:
-        slot = attempt.identification.slot
-        if slot in finished:
+        folder = attempt.identification.folder
+        if folder in finished:
             repeated.append(attempt)
         if attempt.state not in REPEATABLE:
-            finished.add(slot)
+            finished.add(folder)
     return repeated

@@ -12,13 +12,6 @@ from kit.errors import TrialError
 from kit.records.atomic import disk_errors
 
 LOCKS = ".locks"
-Place = tuple[str, str, str, int, int]  # ruleset, submission, workload label, study, trial
-
-
-def trial_folder(results: Path, place: Place) -> Path:
-    """Return the folder of the first attempt at a trial."""
-    ruleset, submission, label, study, trial = place
-    return results / ruleset / submission / label / f"study_{study}" / f"trial_{trial}"
 
 
 def attempt_folder(first: Path, attempt: int) -> Path:
@@ -53,18 +46,14 @@ def locked(results: Path, name: str, *, refusal: str) -> Iterator[None]:
         os.close(descriptor)
 
 
-@contextlib.contextmanager
-def only_run_at(results: Path, place: Place) -> Iterator[None]:
-    """Hold the lock of a trial.
+def only_run_at(results: Path, folder: str, words: str) -> contextlib.AbstractContextManager[None]:
+    """Hold the lock of the trial that is recorded in `folder`; `words` name it.
 
     Raises:
         TrialError: another process is running the same trial.
     """
-    _, submission, label, study, trial = place
-    name = "-".join(trial_folder(results, place).relative_to(results).parts)
     refusal = (
-        f"Trial {trial} of study {study}, {submission} on {label}, is already running below "
-        f"{results}. Wait for it, or choose another --trial or --results."
+        f"{words} is already running below {results}. Wait for it, or choose another --trial or "
+        "--results."
     )
-    with locked(results, name, refusal=refusal):
-        yield
+    return locked(results, folder.replace("/", "-"), refusal=refusal)

@@ -15,7 +15,7 @@ import os
 import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -24,12 +24,14 @@ from pydantic import BaseModel
 
 from kit.errors import TrialError, UsageError, VerificationError
 from kit.records.atomic import disk_errors, sync_folder, write_atomic
+from kit.records.attempts import Tried
 from kit.records.ledger_entry import (
     GENESIS,
     EndBody,
     Entry,
     Identification,
     Kind,
+    StartBody,
     make_entry,
     parse_entry,
 )
@@ -46,7 +48,8 @@ class Attempt:
     """One attempt at a trial, as the ledger knows it; without an end it still runs, or died."""
 
     start: Entry
-    end: Entry | None
+    end: Entry | None = None
+    clock: Entry | None = None
 
     @functools.cached_property
     def identification(self) -> Identification:
@@ -57,6 +60,17 @@ class Attempt:
     def state(self) -> TrialState | None:
         """Return how it ended."""
         return self.end.end.state if self.end else None
+
+    @property
+    def tells_clock(self) -> bool:
+        """Tell whether the ledger says if the clock started; older ones do not."""
+        return "format" in self.start.body
+
+    @property
+    def tried(self) -> Tried:
+        """Return it as the rule about attempts needs it."""
+        started = self.clock is not None or not self.tells_clock
+        return Tried(self.identification.attempt, self.state, started)
 
 
 def utc_now() -> str:
@@ -125,7 +139,11 @@ class Ledger:
 
     def start(self, attempt: Identification, key: SigningKey) -> Entry:
         """Enter that an attempt starts."""
-        return self.append("start", attempt, key)
+        return self.append("start", StartBody(**attempt.model_dump()), key)
+
+    def clock(self, attempt: Identification, key: SigningKey) -> Entry:
+        """Enter that the clock of an attempt starts, right before it does."""
+        return self.append("clock", attempt, key)
 
     def end(
         self,
@@ -262,18 +280,18 @@ class Ledger:
 
 
 def pair_attempts(entries: list[Entry], trial: Identification | None = None) -> list[Attempt]:
-    """Return starts with their ends."""
+    """Return starts with their clocks and ends."""
     attempts: dict[Identification, Attempt] = {}
     for entry in entries:
-        if entry.kind not in ("start", "end"):
+        if entry.kind not in ("start", "clock", "end"):
             continue
         which = entry.identification
-        if trial is not None and which.slot != trial.slot:
+        if trial is not None and which.folder != trial.folder:
             continue
         if entry.kind == "start":
-            attempts.setdefault(which, Attempt(entry, None))
-        elif which in attempts and attempts[which].end is None:
-            attempts[which] = Attempt(attempts[which].start, entry)
+            attempts.setdefault(which, Attempt(entry))
+        elif which in attempts and getattr(attempts[which], entry.kind) is None:
+            attempts[which] = replace(attempts[which], **{entry.kind: entry})
     return list(attempts.values())
 
 

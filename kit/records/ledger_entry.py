@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from kit.contracts.trial_id import folder_of
 from kit.records import canonical
 from kit.records.record import TrialRecord, TrialState
 from kit.records.signing import PublicKey, SigningKey
@@ -15,7 +16,7 @@ from kit.records.signing import PublicKey, SigningKey
 GENESIS = "0" * 64  # what the first line gives as the previous one
 _CONTEXT = b"stopwatch/ledger-entry/1\n"  # so that no other signature of the key fits a line
 
-Kind = Literal["genesis", "study", "start", "end"]
+Kind = Literal["genesis", "study", "start", "clock", "end"]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 _Count = Annotated[int, Field(ge=1)]
 
@@ -25,7 +26,7 @@ class _Schema(BaseModel):
 
 
 class Identification(_Schema):
-    """Which attempt an entry is about; the body of a `start`."""
+    """Which attempt an entry is about; the body of a `clock`."""
 
     ruleset: str
     ruleset_sha256: Sha256
@@ -44,7 +45,7 @@ class Identification(_Schema):
         return cls(
             ruleset=record.rules.ruleset,
             ruleset_sha256=record.rules.ruleset_sha256,
-            workload_label=record.workload_label,
+            workload_label=record.id.label,
             submission=record.submission,
             submission_sha256=record.submission_sha256,
             study=record.study,
@@ -55,16 +56,17 @@ class Identification(_Schema):
         )
 
     @property
-    def slot(self) -> tuple[str, str, str, int, int]:
-        """Return what all attempts at one trial share: the parts of its folder's name."""
-        return (self.ruleset, self.submission, self.workload_label, self.study, self.trial)
+    def folder(self) -> str:
+        """Return `TrialId.folder`, which all attempts at one trial share."""
+        return folder_of(self.ruleset, self.submission, self.workload_label, self.study, self.trial)
+
+    @property
+    def trial_words(self) -> str:
+        """Return the trial in words, as `str` of its `TrialId` does."""
+        return f"{self.submission}, {self.workload_label}, study {self.study}, trial {self.trial}"
 
     def __str__(self) -> str:
-        ruleset, submission, workload, study, trial = self.slot
-        return (
-            f"{ruleset}/{submission}/{workload}, study {study}, trial {trial}, "
-            f"attempt {self.attempt}"
-        )
+        return f"{self.ruleset}: {self.trial_words}, attempt {self.attempt}"
 
 
 class GenesisBody(_Schema):
@@ -82,6 +84,12 @@ class StudyBody(_Schema):
     commitment: Sha256
 
 
+class StartBody(Identification):
+    """An attempt starts. From format 2 on, a `clock` entry follows when its clock does."""
+
+    format: Literal[2] = 2  # older ledgers have no such field, and no `clock` entries
+
+
 class EndBody(Identification):
     """How an attempt ended, and the digest of its attestation; null when nothing was recorded."""
 
@@ -92,7 +100,8 @@ class EndBody(Identification):
 _BODIES: Mapping[str, type[_Schema]] = {
     "genesis": GenesisBody,
     "study": StudyBody,
-    "start": Identification,
+    "start": StartBody,
+    "clock": Identification,
     "end": EndBody,
 }
 
@@ -123,7 +132,7 @@ class Entry(BaseModel):
 
     @property
     def identification(self) -> Identification:
-        """Return which attempt a `start` or `end` is about."""
+        """Return which attempt a `start`, `clock` or `end` is about."""
         fields = Identification.model_fields
         return Identification.model_validate({k: v for k, v in self.body.items() if k in fields})
 
@@ -199,7 +208,8 @@ def checked_body(kind: Kind, body: Mapping[str, Any] | BaseModel) -> dict[str, A
     """
     content = body.model_dump() if isinstance(body, BaseModel) else dict(body)
     try:
-        return _BODIES[kind].model_validate(content).model_dump(mode="json")
+        body_of = _BODIES[kind].model_validate(content)
+        return body_of.model_dump(mode="json", exclude_unset=True)
     except ValidationError as error:
         raise ValueError(f"body of kind {kind!r}: {first_error(error)}") from None
 

@@ -12,11 +12,12 @@ from kit.records.findings import Finding, Status
 from kit.records.record import (
     NANOSECONDS,
     Evaluation,
+    RulesRecord,
     Segment,
-    TargetRecord,
     TrialRecord,
     TrialState,
 )
+from kit.records.schedule import Schedule
 
 _ROUNDING_SECONDS = 1e-9
 _Problems = Iterator[str]
@@ -44,16 +45,11 @@ def recompute(record: TrialRecord, evaluations: Sequence[Evaluation]) -> list[Fi
     return findings
 
 
-def first_reaching(evaluations: Sequence[Evaluation], target: TargetRecord) -> Evaluation | None:
-    """Return the first evaluation whose validation metric reaches the target."""
-    return next((e for e in evaluations if _reaches(e, target)), None)
-
-
-def _reaches(evaluation: Evaluation, target: TargetRecord) -> bool:
-    value = evaluation.metrics.get(f"validation/{target.metric}")
-    if value is None:
-        return False
-    return value >= target.validation if target.higher_is_better else value <= target.validation
+def first_reaching(rules: RulesRecord, evaluations: Sequence[Evaluation]) -> Evaluation | None:
+    """Return the first evaluation that reaches the target, by its value and by the schedule."""
+    schedule, name = Schedule.of(rules), f"validation/{rules.target.metric}"
+    good = (e for e in evaluations if rules.target.reached_by(e.metrics.get(name)))
+    return next(filter(schedule.may_reach, good), None)
 
 
 def _order(record: TrialRecord, evaluations: Sequence[Evaluation]) -> _Problems:
@@ -68,29 +64,31 @@ def _order(record: TrialRecord, evaluations: Sequence[Evaluation]) -> _Problems:
 
 
 def _schedule(record: TrialRecord, evaluations: Sequence[Evaluation]) -> _Problems:
-    period_ns = round(record.rules.eval_period_seconds * NANOSECONDS)
-    due_ns = 0
-    if evaluations and evaluations[0].step != 1:
+    schedule, budget_ns = Schedule.of(record.rules), _budget_ns(record)
+    if schedule.kind == "after_previous" and evaluations and evaluations[0].step != 1:
         yield f"The first evaluation came after step {evaluations[0].step}, by the rules after 1."
-    for evaluation in evaluations:
+    for number, evaluation in enumerate(evaluations):
+        earlier = evaluations[:number]
+        due_ns = schedule.due_ns(earlier, evaluation.submission_ns)
         if evaluation.due_ns != due_ns:
             yield (
                 f"Evaluation {evaluation.index} is said to be due at {evaluation.due_ns} ns, by "
                 f"the rules at {due_ns} ns."
             )
-        # An algorithm that finishes by itself gets a last evaluation, however early.
+        # An algorithm that finishes by itself gets a last evaluation. By a fixed schedule it waits
+        # until that is due, if the budget lasts so long.
         last = evaluation is evaluations[-1] and record.state in _MAY_END_EARLY
-        if evaluation.submission_ns < due_ns and not last:
+        waits = schedule.kind == "fixed" and due_ns < budget_ns
+        if evaluation.submission_ns < due_ns and (waits or not last):
             yield (
                 f"Evaluation {evaluation.index} came at {evaluation.submission_seconds:.3f} s, "
-                f"less than one eval period ({record.rules.eval_period_seconds:g} s) after the one "
-                "before."
+                f"before {due_ns / NANOSECONDS:.3f} s, when it was due (eval period: "
+                f"{record.rules.eval_period_seconds:g} s)."
             )
-        due_ns = evaluation.submission_ns + period_ns
 
 
 def _budget(record: TrialRecord, evaluations: Sequence[Evaluation]) -> _Problems:
-    budget_ns = round(record.rules.max_runtime_seconds * NANOSECONDS)
+    budget_ns = _budget_ns(record)
     for evaluation in evaluations:
         if evaluation.submission_ns > budget_ns:
             yield (
@@ -109,7 +107,7 @@ def _target(record: TrialRecord, evaluations: Sequence[Evaluation]) -> _Problems
     for evaluation in evaluations:
         if f"validation/{target.metric}" not in evaluation.metrics:
             yield f"Evaluation {evaluation.index} has no validation/{target.metric}."
-    reached = first_reaching(evaluations, target)
+    reached = first_reaching(record.rules, evaluations)
     if reached is not None and reached is not evaluations[-1]:
         yield (
             f"Evaluation {reached.index} reached the target, but "
@@ -118,7 +116,7 @@ def _target(record: TrialRecord, evaluations: Sequence[Evaluation]) -> _Problems
 
 
 def _state(record: TrialRecord, evaluations: Sequence[Evaluation]) -> _Problems:
-    reached = first_reaching(evaluations, record.rules.target)
+    reached = first_reaching(record.rules, evaluations)
     if reached is None and record.state is TrialState.TARGET_REACHED:
         yield "The state is target_reached, but no evaluation reached the target."
     if reached is not None and record.state not in _AFTER_TARGET:
@@ -214,6 +212,10 @@ def _official(record: TrialRecord, evaluations: Sequence[Evaluation]) -> _Proble
         yield "official is true, but the trial ran inline, without a referee of its own."
 
 
+def _budget_ns(record: TrialRecord) -> int:
+    return round(record.rules.max_runtime_seconds * NANOSECONDS)
+
+
 def _submission_ns(record: TrialRecord) -> int:
     return sum(s.end_ns - s.start_ns for s in record.segments if s.phase == "submission")
 
@@ -236,7 +238,7 @@ _CHECKS = (
         "schedule",
         EVALUATIONS,
         _schedule,
-        "The first evaluation came after step 1, and none before it was due.",
+        "Evaluations came by the schedule, none before it was due.",
         only_official=True,
     ),
     _Check("budget", EVALUATIONS, _budget, "Every evaluation lies within the budget."),

@@ -14,6 +14,8 @@ from pydantic import (
     model_validator,
 )
 
+from kit.contracts.target import Target
+from kit.contracts.trial_id import TrialId
 from kit.records.formats import Since, drop_later_fields, format_problems
 
 NANOSECONDS = 1_000_000_000
@@ -51,13 +53,11 @@ class Segment(_Schema):
     end_ns: int
 
 
-class TargetRecord(_Schema):
-    """The target that the trial was run against."""
+class ScheduleRecord(_Schema):
+    """When evaluations were due, and how late one could be to reach the target."""
 
-    metric: str
-    higher_is_better: bool
-    validation: float
-    test: float | None = None
+    kind: Literal["fixed", "after_previous", "chosen_steps"]  # see `kit/records/schedule.py`
+    late_limit_seconds: float
 
 
 class RulesRecord(_Schema):
@@ -66,10 +66,11 @@ class RulesRecord(_Schema):
     ruleset: str
     ruleset_sha256: str
     scale: str
-    target: TargetRecord
+    target: Target
     max_runtime_seconds: float
     eval_period_seconds: float
     step_hint: int
+    schedule: Annotated[ScheduleRecord | None, Since(2)] = None
 
 
 class SeedsRecord(_Schema):
@@ -215,14 +216,21 @@ class TrialRecord(_Schema):
         return fields
 
     @property
+    def id(self) -> TrialId:
+        """Return which trial this is a record of."""
+        return TrialId(
+            ruleset=self.rules.ruleset,
+            submission=self.submission,
+            workload=self.workload,
+            variant=self.variant,
+            study=self.study,
+            trial=self.trial,
+        )
+
+    @property
     def format_number(self) -> int:
         """Return the version of the record's format."""
         return int(self.format.rpartition("/")[2])
-
-    @property
-    def workload_label(self) -> str:
-        """Return "fastmri" or "fastmri_tanh": the name used in paths and in the ledger."""
-        return f"{self.workload}_{self.variant}" if self.variant else self.workload
 
 
 class Evaluation(_Schema):

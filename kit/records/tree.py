@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from kit.records.against_ledger import check_chain, find_ledger
+from kit.records.attempts import OPEN
 from kit.records.chain import Chain, repeated_without_interruption, verify_chain
 from kit.records.files import UNFINISHED
 from kit.records.findings import Finding, TreeReport, VerificationReport
@@ -97,7 +98,10 @@ def _attempts(
     present = {report.envelope_sha256 for report in records}
     for attempt in chain.attempts():
         which = attempt.identification
-        if attempt.end is None:
+        if attempt.state in OPEN and not attempt.tried.clock_started:
+            text = f"{which}: ended during set-up, or still runs; it is not used up."
+            yield Finding("attempts", "note", LEDGER, text)
+        elif attempt.end is None:
             text = (
                 f"{which}: started, no end. Unless it still runs, it counts as missed (infinity)."
             )

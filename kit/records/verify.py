@@ -33,6 +33,7 @@ from kit.records.files import (
 )
 from kit.records.findings import Finding, Signer, Status, VerificationReport
 from kit.records.ledger import LEDGER
+from kit.records.plausibility import doubts
 from kit.records.recompute import recompute
 from kit.records.record import Evaluation, TrialRecord
 from kit.records.signing import PublicKey
@@ -223,6 +224,8 @@ def _check_meaning(
             text = f"The statement says {name} {stated!r}, but {TRIAL} says {value!r}."
             state.add("statement", "problem", ATTESTATION, text)
     state.findings += recompute(record, evaluations)
+    for text in doubts(record, evaluations):
+        state.add("plausibility", "note", EVALUATIONS, text)
     try:
         source = unpack(state.contents[SUBMISSION])
     except ValueError as error:

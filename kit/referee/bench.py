@@ -32,6 +32,7 @@ class Bench:
     observer: Observer
     interrupted: Callable[[], str | None]  # the name of a signal that asks to end the trial
     memory_limit_bytes: int
+    before_go: Callable[[], object]  # called right before the clock starts, off the clock
 
     def progress(self, phase: str, step: int) -> None:
         """Tell the observer where the trial is."""

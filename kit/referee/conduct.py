@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,15 +13,17 @@ from kit.errors import RuleViolation, TrainerFailed
 from kit.exchange import directory
 from kit.exchange.messages import Setup
 from kit.records.record import Evaluation, Failure, FreezingRecord, TrialState
+from kit.records.schedule import Schedule
 from kit.referee.clock import Clock
 from kit.referee.environment import gpus
 from kit.referee.events import Observer
 from kit.referee.launching import Launched, Level, launched
-from kit.referee.recording import Ending, Verdict
+from kit.referee.recording import Ending, Verdict, rules_record
 from kit.referee.signals import Signals
 from kit.referee.trainer_process import Trainer
 from kit.referee.workspace import Workspace
 from kit.rules.plan import EarlyStop, TrialPlan
+from kit.text import escape_block, escape_line
 
 if TYPE_CHECKING:
     from kit.referee.bench import Bench
@@ -39,6 +41,7 @@ class Conduct:
         memory_limit_bytes: int,
         *,
         extras: Path | None = None,
+        before_go: Callable[[], object] = lambda: None,
     ) -> None:
         self._plan = plan
         self._clock = clock
@@ -46,7 +49,9 @@ class Conduct:
         self._signals = signals
         self._memory_limit_bytes = memory_limit_bytes
         self._extras = extras
+        self._before_go = before_go
         self._evaluations: list[Evaluation] = []
+        self._initial_metrics: Mapping[str, float] = {}
         self._walls: Mapping[str, object] = {}
         self._freezing: FreezingRecord | None = None
 
@@ -76,6 +81,7 @@ class Conduct:
                 trainer_environment=started.environment,
                 walls=self._walls,
                 freezing=self._freezing,
+                initial_metrics=self._initial_metrics,
             )
 
     def _conduct(self, started: Launched) -> Verdict:
@@ -125,7 +131,11 @@ class Conduct:
                 except Exception as error:  # submission code may raise anything
                     raise TrainerFailed(traceback.format_exc()) from error
             self._clock.stop()
-        return Ending(verdict=ended.verdict, evaluations=tuple(self._evaluations))
+        return Ending(
+            verdict=ended.verdict,
+            evaluations=tuple(self._evaluations),
+            initial_metrics=self._initial_metrics,
+        )
 
     def _bench(self) -> Bench:
         """Build the workload, its initial parameters and the compiled evaluation."""
@@ -139,17 +149,20 @@ class Conduct:
         framework().configure(**self._evaluation_device())
         workload = load_workload(plan.workload, plan.ruleset.scale, plan.variant)
         evaluator = Evaluator(workload, plan.seeds.initialization)
-        evaluator.prepare()
-        judge = Judge(plan.rules, plan.ruleset, self._clock, stop=plan.stop)
+        schedule = Schedule.of(rules_record(plan))
+        judge = Judge(plan.rules, plan.ruleset, self._clock, schedule, stop=plan.stop)
         self._evaluations = judge.evaluations
-        return Bench(
+        bench = Bench(
             clock=self._clock,
             judge=judge,
             evaluator=evaluator,
             observer=self._observer,
             interrupted=self._signals.received,
             memory_limit_bytes=self._memory_limit_bytes,
+            before_go=self._before_go,
         )
+        self._initial_metrics = evaluator.prepare(bench.check_interrupted)
+        return bench
 
     def _evaluation_device(self) -> dict[str, Any]:
         """Return where the ruleset has the referee evaluate, and how much memory it may take."""
@@ -185,10 +198,12 @@ class Conduct:
         try:
             yield ended
         except RuleViolation as error:
-            ended.verdict = Verdict(TrialState.RULE_VIOLATION, str(error), failure=Failure())
+            reason = escape_line(str(error))
+            ended.verdict = Verdict(TrialState.RULE_VIOLATION, reason, failure=Failure())
         except TrainerFailed as error:
+            text = escape_block(str(error))
             ended.verdict = Verdict(
-                TrialState.FAILED, _last_line(str(error)), failure=Failure(traceback=str(error))
+                TrialState.FAILED, _last_line(text), failure=Failure(traceback=text)
             )
         except Interrupted as error:
             ended.verdict = Verdict(TrialState.INTERRUPTED, f"The run was ended by {error}.")

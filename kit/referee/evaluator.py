@@ -38,11 +38,13 @@ class Evaluator:
         xla = workload.config.xla.get(framework().device_kind(), False)
         self._evaluate_batch = framework().compile(self._model.evaluate_batch, xla=xla)
 
-    def prepare(self) -> None:
-        """Open the data and compile, so that the first evaluation takes no longer than others."""
-        for split in EVALUATION_SPLITS:
-            batch = next(iter(self._dataset(split)))
-        self._run(self._tensors(self.initial), batch)
+    def prepare(self, between_batches: Callable[[], None] = lambda: None) -> dict[str, float]:
+        """Open the data and compile; return the metrics of the initial parameters.
+
+        So the first evaluation of a trial takes no longer than others.
+        """
+        names = (spec.name for spec in self.layout.specs)
+        return self.evaluate(dict(zip(names, self.initial, strict=True)), between_batches)
 
     def evaluate(
         self, arrays: Arrays, between_batches: Callable[[], None] = lambda: None

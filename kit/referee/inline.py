@@ -103,6 +103,7 @@ def run_inline(plan: TrialPlan, bench: Bench, folders: TrainerFolders) -> Verdic
     model = FunctionalModel(workload)
     queue = training_queue(workload, plan.batch_size, plan.seeds.data)
     port = InlinePort(bench, plan)
+    bench.before_go()
     bench.clock.switch("submission")
     program = assemble(
         model,

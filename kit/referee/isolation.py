@@ -52,6 +52,7 @@ class TrainerFolders:
     submission: Path
     training_data: Path
     extras: Path | None = None  # the submission's extra packages
+    training_source: Path | None = None  # what is seen as `training_data`, if it is not that folder
 
 
 @dataclass(frozen=True)
@@ -104,10 +105,9 @@ def launch(isolation: Isolation, folders: TrainerFolders) -> Launch:
     if isolation == "process":
         filtered = [sys.executable, "-P", "-s", "-m", "kit.trainer.seccomp"]
         command = _python(str(folders.exchange), str(folders.submission), folders.extras)
-        command, scratch = [*filtered, *command], folders.scratch
-        return Launch(
-            command, environment(str(scratch), paths.data_root()), working_directory=scratch
-        )
+        command, scratch, source = [*filtered, *command], folders.scratch, folders.training_source
+        data_root = paths.data_root() if source is None else source.parents[2]
+        return Launch(command, environment(str(scratch), data_root), working_directory=scratch)
     extras = None if folders.extras is None else Path(_EXTRAS)
     return Launch(
         ["bwrap", *_sandbox(folders), "--", *_python(_EXCHANGE, _SUBMISSION, extras)],
@@ -139,7 +139,8 @@ def _sandbox(folders: TrainerFolders) -> list[str]:
     for device in sorted(Path("/dev").glob("nvidia*")):
         arguments += ["--dev-bind", str(device), str(device)]
     if folders.training_data.exists():
-        arguments += ["--ro-bind", str(folders.training_data), str(folders.training_data)]
+        source = folders.training_source or folders.training_data
+        arguments += ["--ro-bind", str(source), str(folders.training_data)]
     arguments += ["--ro-bind", str(folders.submission), _SUBMISSION]
     if folders.extras is not None:
         arguments += ["--ro-bind", str(folders.extras), _EXTRAS]

@@ -1,19 +1,35 @@
 """The rules of one trial as a state machine: when an evaluation is due, what ends the trial.
 
 It has no input and output of its own, so that every rule is tested with a fake clock.
+
+What the referee can measure of a trainer is the time from one evaluation to the next. How many
+steps lie between, and when they end, only the trainer knows, and it may lie; so may a "first step"
+that hides a hundred. Nothing here depends on reported steps:
+
+* An evaluation later than the ruleset's limit counts for the curve, not for the target
+  (`kit/records/schedule.py`). So a trainer that waits for better weights gains at most the limit,
+  and one whose first step compiles for a minute, or whose steps are longer than the limit, is not
+  punished beyond that: what it hands over in time, by chance or at the next period, still counts.
+* A trainer that does not yield at all is stopped when it is later than `PATIENCE` times that limit
+  and than the longest time that the referee saw pass between two evaluations, from the clock's
+  start on: no step, compilation included, was that long so far. It would gain nothing by going on,
+  so this only saves time. Before the first evaluation only the budget ends the trial.
+* Finishing early chooses no moment either: under a fixed schedule the last evaluation waits for the
+  next multiple of the period, unless the budget ends before.
 """
 
 from __future__ import annotations
 
 import itertools
-import statistics
 
 from kit.errors import RuleViolation
 from kit.records.record import NANOSECONDS, Evaluation, TrialState
+from kit.records.schedule import Schedule
 from kit.referee.clock import Clock, seconds
 from kit.rules.plan import EarlyStop
 from kit.rules.ruleset import Ruleset, WorkloadRules
 
+PATIENCE = 10  # times the limit of lateness, after which a trainer no longer seems to yield
 GPU_TOLERANCE = 0.05  # of a sample; covers the end of what the device was still doing
 
 
@@ -25,18 +41,23 @@ class Judge:
         rules: WorkloadRules,
         ruleset: Ruleset,
         clock: Clock,
+        schedule: Schedule,
         *,
         stop: EarlyStop | None = None,
     ) -> None:
         self._rules = rules
         self._ruleset = ruleset
         self._clock = clock
-        self._period_ns = round(rules.eval_period_seconds * NANOSECONDS)
+        self._schedule = schedule
         self._budget_ns = round(rules.max_runtime_seconds * NANOSECONDS)
         self._stop = stop
         self._stop_ns = None if stop is None else round(stop.after_seconds * NANOSECONDS)
         self.evaluations: list[Evaluation] = []
-        self.due_ns = 0  # the first evaluation comes after step 1
+
+    @property
+    def due_ns(self) -> int:
+        """Return when an evaluation at this moment was due."""
+        return self._schedule.due_ns(self.evaluations, self.submission_ns())
 
     def submission_ns(self) -> int:
         """Return the submission time so far."""
@@ -44,12 +65,23 @@ class Judge:
 
     def evaluation_is_due(self) -> bool:
         """Tell whether the trainer should yield at its next step boundary."""
-        return self.submission_ns() >= self.due_ns
+        return self.submission_ns() >= self._schedule.due_ns(self.evaluations)
+
+    def completion_must_wait(self, step: int) -> bool:
+        """Tell whether a trainer that has finished waits for the evaluation that is due next."""
+        if self._schedule.kind != "fixed" or self.is_evaluated(step):
+            return False
+        return self.submission_ns() < self._schedule.due_ns(self.evaluations) < self._budget_ns
+
+    def is_evaluated(self, step: int) -> bool:
+        """Tell whether the last evaluation was at this step."""
+        return bool(self.evaluations) and self.evaluations[-1].step == step
 
     def seconds_until_next_event(self) -> float:
         """Return the submission time left until an evaluation is due or the budget ends."""
         now = self.submission_ns()
-        moments = (self.due_ns, self._budget_ns, self._stop_ns)
+        due_ns = self._schedule.due_ns(self.evaluations)
+        moments = (due_ns, self._budget_ns, self._stop_ns)
         coming = [t for t in moments if t is not None and t > now]
         return seconds(min(coming) - now) if coming else 0.0
 
@@ -75,47 +107,37 @@ class Judge:
         )
 
     def check_step(self, step: int) -> None:
-        """Check the step count of handed-over weights.
+        """Check the step count that the trainer reports with its weights.
 
         Raises:
-            RuleViolation: it is not 1 at the first evaluation, or did not advance.
+            RuleViolation: it is not 1 where the first evaluation comes after step 1, or did not
+                advance.
         """
-        if not self.evaluations and step != 1:
+        after_first = self._schedule.kind == "after_previous"
+        if not self.evaluations and after_first and step != 1:
             raise RuleViolation(f"The first evaluation comes after step 1. Received: step {step}.")
-        if self.evaluations and step <= self.evaluations[-1].step:
+        last = self.evaluations[-1].step if self.evaluations else 0
+        if step <= last:
             raise RuleViolation(
-                f"The step count did not advance: {self.evaluations[-1].step} at the last "
-                f"evaluation, {step} now."
+                f"The step count did not advance: {last} at the last evaluation, {step} now."
             )
 
-    def lateness_limit_seconds(self) -> float | None:
-        """Return how late a trainer may yield, None while no step time is known.
-
-        The limit is a multiple of the median time of a step between evaluations, with a floor.
-        """
-        marks = [(e.step, e.submission_ns) for e in self.evaluations]
-        step_times = [
-            seconds(later[1] - earlier[1]) / (later[0] - earlier[0])
-            for earlier, later in itertools.pairwise(marks)
-        ]
-        if not step_times:
-            return None
-        limits = self._ruleset.yielding
-        multiple = limits.late_yield_median_steps * statistics.median(step_times)
-        return max(limits.late_yield_seconds, multiple)
-
     def check_lateness(self) -> None:
-        """Check how long ago the trainer should have yielded.
+        """Check that the trainer has not stopped yielding.
 
         Raises:
-            RuleViolation: longer than the ruleset allows.
+            RuleViolation: it is far later than the limit and than it ever took to come back.
         """
-        late = seconds(self.submission_ns() - self.due_ns)
-        limit = self.lateness_limit_seconds()
-        if limit is not None and late > limit:
+        if not self.evaluations:
+            return
+        times = [0, *(evaluation.submission_ns for evaluation in self.evaluations)]
+        longest_ns = max(after - before for before, after in itertools.pairwise(times))
+        allowed_ns = max(longest_ns, PATIENCE * (self._schedule.late_ns or 0))
+        late_ns = self.submission_ns() - self._schedule.due_ns(self.evaluations)
+        if late_ns > allowed_ns:
             raise RuleViolation(
-                f"The trainer was asked for an evaluation and had not yielded {late:.1f} s later; "
-                f"{limit:.1f} s are allowed."
+                f"The trainer was asked for an evaluation and had not yielded "
+                f"{seconds(late_ns):.1f} s later; {seconds(allowed_ns):.1f} s are allowed."
             )
 
     def check_pause(self, evaluation: Evaluation) -> None:
@@ -140,11 +162,5 @@ class Judge:
     def add(self, evaluation: Evaluation) -> bool:
         """Enter an evaluation; return whether it reached the target."""
         self.evaluations.append(evaluation)
-        self.due_ns = evaluation.submission_ns + self._period_ns
-        return self.reached(evaluation)
-
-    def reached(self, evaluation: Evaluation) -> bool:
-        """Tell whether the validation metric of `evaluation` is at least the target."""
-        target = self._rules.target
-        value = evaluation.metrics[f"validation/{target.metric}"]
-        return value >= target.validation if target.higher_is_better else value <= target.validation
+        value = evaluation.metrics[f"validation/{self._rules.target.metric}"]
+        return self._rules.target.reached_by(value) and self._schedule.may_reach(evaluation)

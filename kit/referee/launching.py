@@ -60,7 +60,9 @@ def _started(
     stack: contextlib.ExitStack, level: isolation.Isolation, plan: TrialPlan, extras: Path | None
 ) -> Launched:
     data = train_folder(plan.workload, plan.ruleset.scale)
-    folders = stack.enter_context(Workspace(plan.submission.contents, data, extras))
+    folders = stack.enter_context(
+        Workspace(plan.submission.contents, data, extras, training_source=plan.training_data)
+    )
     listener = Listener(folders.exchange / directory.SOCKET)
     stack.callback(listener.close)
     launch = isolation.launch(level, folders)
@@ -76,7 +78,12 @@ def _awaited(stack: contextlib.ExitStack, plan: TrialPlan, memory_limit_bytes: i
 
     def check() -> Mapping[str, object]:
         data = train_folder(plan.workload, plan.ruleset.scale)
-        return {"referee": walls.referee_facts(), "trainer": trainer.check_walls(data)}
+        evidence = walls.engine_evidence()
+        return {
+            "engine": evidence,
+            "referee": walls.referee_facts(),
+            "trainer": trainer.check_walls(data, evidence),
+        }
 
     return Launched(
         trainer, listener, exchange, environment(CONTAINER_SCRATCH, paths.data_root()), check

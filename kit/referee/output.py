@@ -1,14 +1,18 @@
-"""What a trainer prints: drained as it comes, and bounded."""
+"""What a trainer prints: drained as it comes, bounded, and escaped where it could mislead."""
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import os
 import threading
 from typing import Protocol
 
+from kit.text import escape_block
+
 _KEEP_BYTES = 1 << 20  # of the beginning and of the end of the output
 _TAIL_LINES = 30
+_TAIL_BYTES = 16 * 1024
 
 
 class Readable(Protocol):
@@ -28,15 +32,21 @@ class Output:
         self._thread.start()
 
     def _drain(self) -> None:
+        decoder = codecs.getincrementaldecoder("utf-8")("backslashreplace")
         with contextlib.closing(self._pipe):
             while chunk := os.read(self._pipe.fileno(), 1 << 16):
-                room = _KEEP_BYTES - len(self._head)
-                self._head += chunk[:room]
-                self._tail += chunk[room:]
-                excess = len(self._tail) - _KEEP_BYTES
-                if excess > 0:
-                    self._dropped += excess
-                    del self._tail[:excess]
+                self._keep(decoder.decode(chunk))
+            self._keep(decoder.decode(b"", final=True))
+
+    def _keep(self, text: str) -> None:
+        shown = escape_block(text).encode()
+        room = _KEEP_BYTES - len(self._head)
+        self._head += shown[:room]
+        self._tail += shown[room:]
+        excess = len(self._tail) - _KEEP_BYTES
+        if excess > 0:
+            self._dropped += excess
+            del self._tail[:excess]
 
     def content(self) -> bytes:
         """Return what was printed so far; all of it once the last process is gone."""
@@ -46,5 +56,6 @@ class Output:
 
 
 def tail(log: bytes) -> str:
-    """Return the last lines of a log."""
-    return "\n".join(log.decode("utf-8", errors="replace").splitlines()[-_TAIL_LINES:])
+    """Return the last lines of a log, or the end of them if they are long."""
+    lines = b"\n".join(log.rstrip().split(b"\n")[-_TAIL_LINES:])
+    return lines[-_TAIL_BYTES:].decode(errors="ignore")

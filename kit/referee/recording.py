@@ -16,9 +16,9 @@ from kit.records.record import (
     FreezingRecord,
     IsolationLevel,
     RulesRecord,
+    ScheduleRecord,
     SeedsRecord,
     StopReason,
-    TargetRecord,
     TrainerReport,
     TrialRecord,
     TrialState,
@@ -52,6 +52,7 @@ class Ending:
     ended_at: str = ""
     isolation: IsolationLevel = "process"
     walls: Mapping[str, object] = field(default_factory=dict)  # what the kernel said of them
+    initial_metrics: Mapping[str, float] = field(default_factory=dict)
     data_manifests: Mapping[str, str] = field(default_factory=dict)
     contention: ContentionRecord = field(default_factory=ContentionRecord)
     freezing: FreezingRecord | None = None  # None: no trainer came so far that it could be frozen
@@ -69,7 +70,7 @@ def trial_record(plan: TrialPlan, ending: Ending, clock: Clock, *, attempt: int)
         kit_version=__version__,
         started_at=ending.started_at,
         ended_at=ending.ended_at,
-        rules=_rules(plan),
+        rules=rules_record(plan),
         workload=plan.workload,
         variant=plan.variant,
         submission=plan.submission.name,
@@ -100,7 +101,7 @@ def trial_record(plan: TrialPlan, ending: Ending, clock: Clock, *, attempt: int)
         peak_device_memory_bytes=device_memory,
         failure=verdict.failure,
         stop_reasons=_stop_reasons(plan) if verdict.state is TrialState.STOPPED_EARLY else [],
-        initial_metrics={},
+        initial_metrics=dict(ending.initial_metrics),
         backend=BackendRecord(trainer="tensorflow", referee="tensorflow"),
         precision="float32",
         devices=[gpu.name for gpu in host.gpus] or ["cpu"],
@@ -117,19 +118,19 @@ def _stop_reasons(plan: TrialPlan) -> list[StopReason]:
     return [StopReason(rule=plan.stop.rule, evidence=list(plan.stop.evidence))] if plan.stop else []
 
 
-def _rules(plan: TrialPlan) -> RulesRecord:
-    target = plan.rules.target
+def rules_record(plan: TrialPlan) -> RulesRecord:
+    """Return the rules of a trial as its record states them."""
+    evaluations, period = plan.ruleset.evaluations, plan.rules.eval_period_seconds
     return RulesRecord(
         ruleset=plan.ruleset.name,
         ruleset_sha256=plan.ruleset.sha256,
         scale=plan.ruleset.scale,
-        target=TargetRecord(
-            metric=target.metric,
-            higher_is_better=target.higher_is_better,
-            validation=target.validation,
-            test=target.test,
-        ),
+        target=plan.rules.target,
         max_runtime_seconds=plan.rules.max_runtime_seconds,
-        eval_period_seconds=plan.rules.eval_period_seconds,
+        eval_period_seconds=period,
         step_hint=plan.rules.step_hint,
+        schedule=ScheduleRecord(
+            kind="chosen_steps" if plan.evaluate_at_steps else evaluations.schedule,
+            late_limit_seconds=evaluations.late_limit_seconds(period),
+        ),
     )

@@ -112,6 +112,7 @@ class Session:
         """Let the trainer load the initial parameters, start the clock, see the trial through."""
         self._send(Initial())
         self._await_ready()
+        self._bench.before_go()
         self._clock.switch("submission")
         self._send(Go())
         while True:
@@ -123,6 +124,8 @@ class Session:
             asked_for = self._due or isinstance(message, Complete) or self._at_chosen_steps
             if isinstance(message, Ready) or not asked_for:
                 raise RuleViolation(f"The trainer sent {message.type!r}, which nobody asked for.")
+            if isinstance(message, Complete):
+                self._await_due(message.step)
             verdict = self._pause(message)
             if verdict is not None:
                 return verdict
@@ -160,6 +163,13 @@ class Session:
             if line is not None:
                 return parse_from_trainer(line)
             self._bench.progress("training", self._control.step())
+
+    def _await_due(self, step: int) -> None:
+        """Let the clock run on for a trainer that has finished, so that it chooses no moment."""
+        while self._judge.completion_must_wait(step) and not self._judge.over():
+            self._bench.check_interrupted()
+            if self._receive(min(_TICK_SECONDS, self._judge.seconds_until_next_event())):
+                raise RuleViolation("The trainer sent another message after 'complete'.")
 
     def _send(self, message: Initial | Go | Resume) -> None:
         try:
@@ -201,12 +211,9 @@ class Session:
         self._report = message.report
         if over := self._judge.over():
             return self._verdict(*over)
-        evaluations = self._judge.evaluations
         finished = isinstance(message, Complete)
-        if not (finished and evaluations and evaluations[-1].step == message.step):
+        if not (finished and self._judge.is_evaluated(message.step)):
             self._judge.check_step(message.step)
-            if not finished and not self._at_chosen_steps:
-                self._judge.check_lateness()
             evaluation = self._bench.evaluate(
                 message.step,
                 lambda: self._inbox.read(message.size_bytes),

@@ -14,7 +14,7 @@ from kit.data.prepared import manifest_digests, prepared_bytes, verify
 from kit.errors import KitError, TrialError
 from kit.records.attempts import REPEATABLE, rule_on
 from kit.records.files import write_record
-from kit.records.folders import attempt_folder, attempt_folders
+from kit.records.folders import attempt_folder, attempt_folders, only_run_at
 from kit.records.ledger import LEDGER, Ledger, utc_now
 from kit.records.ledger_entry import Identification, StudyBody
 from kit.records.record import IsolationLevel, TrialState, is_weaker
@@ -25,12 +25,11 @@ from kit.referee import isolation as isolating
 from kit.referee.clock import Clock
 from kit.referee.conduct import Conduct
 from kit.referee.events import Observer, Outcome
-from kit.referee.exclusive import only_run_of
 from kit.referee.launching import Level
 from kit.referee.proc import cpu_clock
 from kit.referee.recording import trial_record
 from kit.referee.signals import Signals
-from kit.referee.walls import referee_facts
+from kit.referee.walls import engine_evidence, referee_facts
 from kit.rules.plan import TrialPlan
 
 _CHECKED_BYTES = 1 << 30  # read in full before each trial
@@ -73,13 +72,13 @@ def run_trial(
         ignored_variables=environment.ignore_framework_settings(),
         extra_requirements={p.name: p.version for p in plan.submission.extra_requirements},
     )
-    with only_run_of(plan, results):
+    with only_run_at(results, plan.id.folder, str(plan.id)):
         key, ledger = load_or_create_key(config), Ledger(results / LEDGER)
-        for earlier in attempt_folders(plan.folder(results)):
+        for earlier in attempt_folders(results / plan.id.folder):
             enter_missing_end(earlier, ledger, key)
         attempt, plan = _attempt(plan, ledger, level)
         who = _identify(plan, attempt, level)
-        folder = attempt_folder(plan.folder(results), attempt)
+        folder = attempt_folder(results / plan.id.folder, attempt)
         observer.started(plan, isolation=level, attempt=attempt, folder=folder)
         if remark and not inline:
             observer.note(remark)
@@ -88,7 +87,15 @@ def run_trial(
         with Signals() as signals:
             with _interrupted_on_error(ledger, who, key):
                 started_at, clock = utc_now(), Clock()
-                conduct = Conduct(plan, clock, observer, signals, limit, extras=extras)
+                conduct = Conduct(
+                    plan,
+                    clock,
+                    observer,
+                    signals,
+                    limit,
+                    extras=extras,
+                    before_go=partial(ledger.clock, who, key),
+                )
                 if plan.stop is not None and plan.stop.is_needless:
                     ending = conduct.leave_out(plan.stop)
                 else:
@@ -157,21 +164,20 @@ def _check_data(plan: TrialPlan) -> dict[str, str]:
 
 def _attempt(plan: TrialPlan, ledger: Ledger, level: IsolationLevel) -> tuple[int, TrialPlan]:
     """Return the number of this attempt, and the plan with what makes it unofficial added."""
-    slot = _identify(plan, 1, "process").slot
-    earlier = [a for a in ledger.attempts() if a.identification.slot == slot]
+    earlier = [a for a in ledger.attempts() if a.identification.folder == plan.id.folder]
     number = len(earlier) + 1
     reasons = list(plan.unofficial_reasons)
     if plan.ruleset.evaluation.device == "gpu" and not environment.gpus():
         reasons.append("the ruleset evaluates on a GPU, and this machine has none")
+    if level == "container" and engine_evidence() is None:
+        reasons.append("the containers were not inspected: kit run did not start them")
     if level == "inline":
         reasons.append("--inline runs referee and submission in one process")
     elif is_weaker(level, plan.ruleset.isolation):
         reasons.append(f"the ruleset asks for isolation {plan.ruleset.isolation!r} at least")
     if plan.ruleset.pause_cpu_clock != "ticks" == cpu_clock():
         reasons.append("the ruleset requires CPU times in nanoseconds; this kernel counts ticks")
-    ruling = rule_on(
-        [(a.identification.attempt, a.state) for a in earlier], plan.ruleset.max_attempts
-    )
+    ruling = rule_on([a.tried for a in earlier], plan.ruleset.max_attempts)
     if any(a.state not in REPEATABLE for a in earlier):
         reasons.append("an earlier attempt at this trial has finished")
     elif ruling.used >= plan.ruleset.max_attempts:
@@ -183,7 +189,7 @@ def _identify(plan: TrialPlan, attempt: int, level: str) -> Identification:
     return Identification(
         ruleset=plan.ruleset.name,
         ruleset_sha256=plan.ruleset.sha256,
-        workload_label=plan.workload_label,
+        workload_label=plan.id.label,
         submission=plan.submission.name,
         submission_sha256=plan.submission.sha256,
         study=plan.study,

@@ -20,10 +20,16 @@ class Workspace:
     """Exchange directory on memory-backed storage where there is some, scratch, and submission."""
 
     def __init__(
-        self, sources: Mapping[str, bytes], training_data: Path, extras: Path | None = None
+        self,
+        sources: Mapping[str, bytes],
+        training_data: Path,
+        extras: Path | None = None,
+        *,
+        training_source: Path | None = None,
     ) -> None:
         self._sources = sources
         self._training_data = training_data
+        self._training_source = training_source
         self._extras = extras
         self._roots: list[Path] = []
 
@@ -38,6 +44,7 @@ class Workspace:
                 scratch=disk / "scratch",
                 submission=disk / "submission",
                 training_data=self._training_data,
+                training_source=self._training_source,
                 extras=self._extras,
             )
             folders.scratch.mkdir()

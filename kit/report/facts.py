@@ -6,12 +6,12 @@ import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from kit.contracts.trial_id import TrialId
 from kit.report.trials import Trial, best_of_studies, trials_of
 from kit.scoring.bootstrap import Bounds, time_intervals
 from kit.scoring.leaderboard import Leaderboard
 from kit.scoring.reading.load import Loaded
 from kit.scoring.results import Floats
-from kit.scoring.trial import Slot
 
 
 @dataclass(frozen=True)
@@ -32,13 +32,13 @@ class Facts:
     def submissions(self) -> tuple[str, ...]:
         """Return the names, best first where there are scores; a name's place is its style."""
         names = [line.submission for line in self.board.standings] if self.board else []
-        return tuple(dict.fromkeys([*names, *sorted(t.slot.submission for t in self.trials)]))
+        return tuple(dict.fromkeys([*names, *sorted(t.id.submission for t in self.trials)]))
 
     @functools.cached_property
     def labels(self) -> tuple[str, ...]:
         """Return the workloads and variants with trials, in the ruleset's order."""
         bases = list(self.loaded.ruleset.workloads)
-        keys = {(t.slot.base, t.slot.variant or "", t.slot.label) for t in self.trials}
+        keys = {(t.id.workload, t.id.variant or "", t.id.label) for t in self.trials}
 
         def order(key: tuple[str, str, str]) -> tuple[int, str, str]:
             return (bases.index(key[0]) if key[0] in bases else len(bases), key[0], key[1])
@@ -46,14 +46,14 @@ class Facts:
         return tuple(label for _, _, label in sorted(keys, key=order))
 
     @functools.cached_property
-    def best(self) -> frozenset[tuple[Slot, int]]:
-        """Return slot and attempt of the best trial of each study."""
+    def best(self) -> frozenset[tuple[TrialId, int]]:
+        """Return id and attempt of the best trial of each study."""
         return frozenset(best_of_studies(self.trials))
 
     @functools.cached_property
-    def numbers(self) -> Mapping[tuple[Slot, int], int]:
+    def numbers(self) -> Mapping[tuple[TrialId, int], int]:
         """Return the number of each trial, by which figures and page name the same one."""
-        return {(trial.slot, trial.attempt): n for n, trial in enumerate(self.trials)}
+        return {(trial.id, trial.attempt): n for n, trial in enumerate(self.trials)}
 
     def of_label(self, label: str) -> list[Trial]:
         """Return the trials on a workload or variant."""
@@ -61,7 +61,7 @@ class Facts:
 
     def of_submission(self, submission: str) -> list[Trial]:
         """Return the trials of a submission."""
-        return [trial for trial in self.trials if trial.slot.submission == submission]
+        return [trial for trial in self.trials if trial.id.submission == submission]
 
     def time_interval(self, submission: str, label: str) -> Bounds | None:
         """Return the interval of a median time to target in seconds; infinity is a miss."""
@@ -79,7 +79,7 @@ class Facts:
     def _by_label(self) -> Mapping[str, list[Trial]]:
         grouped: dict[str, list[Trial]] = {}
         for trial in self.trials:
-            grouped.setdefault(trial.slot.label, []).append(trial)
+            grouped.setdefault(trial.id.label, []).append(trial)
         return grouped
 
     @functools.cached_property

@@ -8,15 +8,19 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from kit.contracts.target import Target
+from kit.contracts.trial_id import TrialId
 from kit.records.findings import VerificationReport
 from kit.records.record import NANOSECONDS, TrialRecord, TrialState
 from kit.scoring.reading.batch import Curve
-from kit.scoring.reading.evidence import Trying, attempts_by_place, deciding_attempt
+from kit.scoring.reading.evidence import Trying, attempts_by_trial, deciding_attempt
 from kit.scoring.reading.load import Loaded
-from kit.scoring.trial import MISSED, Goal, Outcome, Slot, TrialResult, censored, exact
+from kit.scoring.trial import MISSED, Goal, Outcome, TrialResult, censored, exact
 
 NEVER_ENDED = "no_end"  # the ledger has a start and nothing else
 RECORD_GONE = "no_record"
+# Of a trial without a record, on a workload that the ruleset does not have.
+_UNKNOWN_GOAL = Goal(Target(metric="unknown", higher_is_better=True, validation=0.0), math.nan)
 
 
 @dataclass(frozen=True)
@@ -36,7 +40,7 @@ class Spending:
 class Trial:
     """One attempt at a trial."""
 
-    slot: Slot
+    id: TrialId
     attempt: int
     state: str
     outcome: Outcome
@@ -73,7 +77,7 @@ class Trial:
         values = [value for value in self.curve.values if math.isfinite(value)]
         if not values:
             return None
-        return max(values) if self.goal.higher_is_better else min(values)
+        return self.goal.target.best(values)
 
 
 def trials_of(loaded: Loaded) -> list[Trial]:
@@ -85,21 +89,21 @@ def trials_of(loaded: Loaded) -> list[Trial]:
     return sorted(found, key=_order(loaded))
 
 
-def best_of_studies(trials: Iterable[Trial]) -> set[tuple[Slot, int]]:
-    """Return slot and attempt of each study's best trial: the fastest, or else the best value."""
+def best_of_studies(trials: Iterable[Trial]) -> set[tuple[TrialId, int]]:
+    """Return id and attempt of each study's best trial: the fastest, or else the best value."""
     studies: dict[tuple[object, ...], list[Trial]] = {}
     for trial in trials:
-        slot = trial.slot
+        trial_id = trial.id
         if trial.deciding and len(trial.curve.values):
-            place = (slot.submission, slot.base, slot.variant, slot.study)
+            place = (trial_id.submission, trial_id.workload, trial_id.variant, trial_id.study)
             studies.setdefault(place, []).append(trial)
     best = (min(study, key=_worth) for study in studies.values())
-    return {(trial.slot, trial.attempt) for trial in best}
+    return {(trial.id, trial.attempt) for trial in best}
 
 
 def _worth(trial: Trial) -> tuple[float, float]:
     value = trial.best_value
-    badness = math.inf if value is None else -value if trial.goal.higher_is_better else value
+    badness = math.inf if value is None else -value if trial.goal.target.higher_is_better else value
     return (trial.outcome.highest, badness)
 
 
@@ -107,26 +111,26 @@ def _order(loaded: Loaded) -> Any:
     bases = list(loaded.ruleset.workloads)
 
     def key(trial: Trial) -> tuple[object, ...]:
-        slot = trial.slot
-        place = bases.index(slot.base) if slot.base in bases else len(bases)
-        label = (place, slot.base, slot.variant or "")
-        return (slot.submission, *label, slot.study, slot.trial, trial.attempt)
+        trial_id = trial.id
+        place = bases.index(trial_id.workload) if trial_id.workload in bases else len(bases)
+        label = (place, trial_id.workload, trial_id.variant or "")
+        return (trial_id.submission, *label, trial_id.study, trial_id.trial, trial.attempt)
 
     return key
 
 
 def _from_log(result: TrialResult, loaded: Loaded) -> Trial:
-    goal = loaded.results.rules.goals[result.slot.base, result.slot.variant]
-    curve = loaded.curves.get(result.slot, Curve())
-    return Trial(result.slot, 1, result.state, result.outcome, goal, curve)
+    goal = loaded.results.rules.goals[result.id.workload, result.id.variant]
+    curve = loaded.curves.get(result.id, Curve())
+    return Trial(result.id, 1, result.state, result.outcome, goal, curve)
 
 
 def _from_records(loaded: Loaded) -> Iterator[Trial]:
-    for place, attempts in sorted(attempts_by_place(loaded.evidence).items()):
-        if place[0] != loaded.ruleset.name:
+    for attempts in attempts_by_trial(loaded.evidence):
+        if attempts[0].identification.ruleset != loaded.ruleset.name:
             continue
         decided = deciding_attempt(attempts, loaded.ruleset.max_attempts).attempt
-        for attempt in sorted(attempts, key=lambda one: one.identification.attempt):
+        for attempt in attempts:
             yield _from_attempt(attempt, loaded, deciding=attempt is decided)
 
 
@@ -134,22 +138,22 @@ def _from_attempt(attempt: Trying, loaded: Loaded, *, deciding: bool) -> Trial:
     which, report = attempt.identification, attempt.report
     rules = loaded.results.rules
     base, variant = rules.split(which.workload_label) or (which.workload_label, None)
-    slot = Slot(which.submission, base, variant, which.study, which.trial)
-    goal = rules.goals.get((base, variant), Goal("metric", True, math.nan, math.nan))
+    trial_id = TrialId(which.ruleset, which.submission, base, variant, which.study, which.trial)
+    goal = rules.goals.get((base, variant), _UNKNOWN_GOAL)
     scored = rules.counts(base, variant) and which.submission in loaded.results.submissions
     record = report.record if report else None
     if report is None or record is None:
         state = NEVER_ENDED if attempt.state is None else RECORD_GONE
-        return Trial(slot, which.attempt, state, MISSED, goal, deciding=deciding, scored=scored)
+        return Trial(trial_id, which.attempt, state, MISSED, goal, deciding=deciding, scored=scored)
     target, limit = record.rules.target, record.rules.max_runtime_seconds
-    judged = loaded.results.trials.get(slot)
+    judged = loaded.results.trials.get(trial_id)
     counted = judged is not None and judged.source == str(report.path)
     return Trial(
-        slot=slot,
+        id=trial_id,
         attempt=which.attempt,
         state=record.state.value,
         outcome=judged.outcome if judged and counted else _outcome(record),
-        goal=Goal(target.metric, target.higher_is_better, target.validation, limit),
+        goal=Goal(target, limit),
         curve=_curve(report, target.metric),
         deciding=deciding,
         scored=scored,
@@ -210,4 +214,4 @@ def _moment(text: str) -> datetime | None:
 
 def labels_of(trials: Sequence[Trial]) -> list[str]:
     """Return workloads and variants in their order, each once."""
-    return list(dict.fromkeys(trial.slot.label for trial in trials))
+    return list(dict.fromkeys(trial.id.label for trial in trials))

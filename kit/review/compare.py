@@ -19,6 +19,9 @@ _SHOWN = 5  # differences of one kind in a run
 def compare_run(copy: RunCopy, signed: Replay) -> list[Finding]:
     """Return what W&B shows otherwise than it was signed; one finding that says so if nothing."""
     where = f"run {signed.run_id}"
+    if copy.problem:
+        text = f"What W&B has cannot be read, so it was not compared: {copy.problem}."
+        return [Finding("run", "problem", where, text)]
     found = [
         *(Finding("run", "problem", where, text) for text in _heading(copy, signed)),
         *_listed("tags", where, _tags(copy, signed)),

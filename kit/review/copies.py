@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -31,16 +31,17 @@ LIMITS_BYTES: Mapping[str, Mapping[str, int]] = {
 
 @dataclass(frozen=True)
 class RunCopy:
-    """A run as W&B shows it."""
+    """A run as W&B shows it; with a `problem`, which is why the rest could not be read."""
 
     run_id: str
-    name: str
-    group: str | None
-    job_type: str | None
-    tags: Sequence[str]
-    config: Mapping[str, Any]
-    summary: Mapping[str, Any]
+    name: str = ""
+    group: str | None = None
+    job_type: str | None = None
+    tags: Sequence[str] = ()
+    config: Mapping[str, Any] = field(default_factory=dict)
+    summary: Mapping[str, Any] = field(default_factory=dict)
     rows: Sequence[Mapping[str, Any]] = ()
+    problem: str = ""
 
 
 @dataclass(frozen=True)

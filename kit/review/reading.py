@@ -63,32 +63,47 @@ def read_project(address: Address, folder: Path, *, tell: Tell) -> Copies:
 
 
 def _runs(api: wandb.Api, address: Address, tell: Tell) -> list[RunCopy]:
-    found: list[RunCopy] = []
-    listed = api.runs(str(address), lazy=False)
+    """Copy all runs one by one, so that one that cannot be read does not hide the others."""
+    runs = api.runs(str(address), lazy=True)
     try:
-        count = len(listed)
+        count = len(runs)
     except ValueError as error:  # what the SDK raises for a project that is not there
         raise UsageError(
             f"W&B shows no project {address} to this key: {one_line(error)}. Check the name, and "
             "`wandb login`."
         ) from None
-    for run in listed:
+    found: list[RunCopy] = []
+    for run in runs:
         found.append(_run(run))
         tell("runs", len(found), count)
     return found
 
 
 def _run(run: Any) -> RunCopy:
-    return RunCopy(
-        run_id=run.id,
-        name=run.name or "",
-        group=run.group,
-        job_type=run.job_type,
-        tags=tuple(run.tags or ()),
-        config=dict(run.config),
-        summary=_plain(run.summary),
-        rows=_rows(run) if run.job_type == _TRIAL else (),
-    )
+    try:
+        return RunCopy(
+            run_id=run.id,
+            name=run.name or "",
+            group=run.group,
+            job_type=run.job_type,
+            tags=tuple(run.tags or ()),
+            config=dict(run.config),
+            summary=_plain(run.summary),
+            rows=_rows(run) if run.job_type == _TRIAL else (),
+        )
+    except Exception as error:
+        if not _is_about_content(error):
+            raise
+        return RunCopy(run_id=run.id, problem=one_line(error))
+
+
+def _is_about_content(error: BaseException | None) -> bool:
+    """Tell whether the SDK failed on what it received; otherwise the connection is to blame."""
+    while error is not None:
+        if isinstance(error, ValueError | TypeError | LookupError | AttributeError):
+            return not isinstance(error, OSError)
+        error = getattr(error, "exc", None) or error.__cause__ or error.__context__
+    return False
 
 
 def _rows(run: Any) -> tuple[Mapping[str, Any], ...]:
@@ -97,7 +112,11 @@ def _rows(run: Any) -> tuple[Mapping[str, Any], ...]:
         rows = tuple(run.scan_history(use_cache=False))
     except Exception:  # noqa: BLE001  # such a server; of a lost connection the next line tells
         rows = ()
-    return rows or tuple(run.history(samples=_MANY_ROWS, pandas=False))
+    rows = rows or tuple(run.history(samples=_MANY_ROWS, pandas=False))
+    for number, row in enumerate(rows, start=1):
+        if not isinstance(row, Mapping):
+            raise TypeError(f"row {number} of the history is {row!r}, not an object")
+    return rows
 
 
 def _plain(summary: Any) -> Mapping[str, Any]:

@@ -148,6 +148,6 @@ def _time(text: str) -> datetime:
 
 
 def _words(entry: Entry) -> str:
-    if entry.kind in ("start", "end"):
+    if entry.kind in ("start", "clock", "end"):
         return f"{entry.kind} of {entry.identification}"
     return entry.kind

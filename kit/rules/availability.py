@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+import contextlib
 
 from kit import registry
 from kit.errors import InvalidFile, NotAvailable, UnknownName, UsageError
 from kit.rules.ruleset import Ruleset, WorkloadRules
-from kit.rules.validation import received
 
 
 def available_workloads(ruleset: Ruleset) -> list[str]:
-    """Return the workloads of a ruleset that are built at its scale."""
-    built = set(registry.workload_names())
-    return [
-        name
-        for name in ruleset.workloads
-        if name in built and ruleset.scale in _section(name, "scales")
-    ]
+    """Return the workloads of a ruleset that are built at its scale.
+
+    One whose `workload.yaml` is not valid is among them: choosing it gives the error.
+    """
+    available = []
+    for name in (name for name in ruleset.workloads if name in registry.workload_names()):
+        with contextlib.suppress(InvalidFile):
+            if ruleset.scale not in registry.workload_manifest(name).scales:
+                continue
+        available.append(name)
+    return available
 
 
 def workload_rules(ruleset: Ruleset, workload: str, variant: str | None) -> WorkloadRules:
@@ -27,17 +29,18 @@ def workload_rules(ruleset: Ruleset, workload: str, variant: str | None) -> Work
     Raises:
         UnknownName: the ruleset does not have it.
         NotAvailable: the ruleset has it, but it is not built yet.
+        InvalidFile: its `workload.yaml` is not valid.
     """
     if workload not in ruleset.workloads and workload not in ruleset.planned:
         _hint_at_variant(ruleset, workload)
         raise UnknownName("workload", workload, available_workloads(ruleset), "--workload")
-    available = available_workloads(ruleset)
-    if workload not in available:
-        built = workload in registry.workload_names()
+    built = workload in registry.workload_names()
+    if not built or ruleset.scale not in registry.workload_manifest(workload).scales:
         missing = f"not built at scale {ruleset.scale}" if built else "not built"
+        available = ", ".join(available_workloads(ruleset)) or "(none)"
         raise NotAvailable(
             f"Workload {workload!r} is part of ruleset {ruleset.name} but {missing} yet. "
-            f"Choose one of: {', '.join(available) or '(none)'}. Received: --workload={workload}."
+            f"Choose one of: {available}. Received: --workload={workload}."
         )
     rules = ruleset.workloads[workload]
     if variant is not None:
@@ -59,24 +62,10 @@ def _check_variant(ruleset: Ruleset, workload: str, variant: str) -> None:
     known = ruleset.workloads[workload].variants
     if variant not in known:
         raise UnknownName(f"variant of {workload}", variant, known, "--variant")
-    built = _section(workload, "variants")
+    built = registry.workload_manifest(workload).variants
     if variant not in built:
         choices = ", ".join(name for name in known if name in built) or "(none)"
         raise NotAvailable(
             f"Variant {variant!r} of {workload} is part of ruleset {ruleset.name} but not built "
             f"yet. Choose one of: {choices}. Received: --variant={variant}."
         )
-
-
-def _section(workload: str, key: str) -> Mapping[str, Any]:
-    """Return `scales` or `variants` of a workload's `workload.yaml`."""
-    manifest: Any = registry.workload_manifest(workload)
-    section = manifest.get(key) if isinstance(manifest, Mapping) else manifest
-    if section is None:
-        return {}
-    if not isinstance(section, Mapping):
-        raise InvalidFile(
-            f"workloads/{workload}/workload.yaml: {key}: must be a mapping by name. "
-            f"Received: {received(section)}. Write `name: {{…}}` lines."
-        )
-    return section

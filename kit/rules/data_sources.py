@@ -6,14 +6,16 @@ which pins the packages that data is read from or generated with.
 
 from __future__ import annotations
 
+import contextlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from packaging.utils import canonicalize_name
 
 from kit import paths, registry
+from kit.contracts.workload_manifest import SourceEntry
+from kit.errors import InvalidFile
 
 DATA_LOCK = "data.lock"
 _PINNED_NAME = re.compile(r"^([A-Za-z0-9._-]+)==", re.MULTILINE)
@@ -27,8 +29,8 @@ def data_packages() -> dict[str, str]:
         for name in _PINNED_NAME.findall(lock.read_text(encoding="utf-8")):
             found.setdefault(canonicalize_name(name), [])
     for workload, source in _sources():
-        if "python_package" in source:
-            workloads = found.setdefault(canonicalize_name(source["python_package"]), [])
+        if source.python_package:
+            workloads = found.setdefault(canonicalize_name(source.python_package), [])
             if workload not in workloads:
                 workloads.append(workload)
     return {
@@ -39,15 +41,15 @@ def data_packages() -> dict[str, str]:
 
 def data_files() -> list[Path]:
     """Return where installed system packages put the files that data is read from."""
-    files = {Path(source["file"]) for _, source in _sources() if "file" in source}
-    files |= {Path("/", source["member"]) for _, source in _sources() if "debian_package" in source}
+    files = {Path(source.file) for _, source in _sources() if source.file}
+    files |= {Path("/", source.member or "") for _, source in _sources() if source.debian_package}
     return sorted(files)
 
 
-def _sources() -> Iterator[tuple[str, Mapping[str, Any]]]:
+def _sources() -> Iterator[tuple[str, SourceEntry]]:
     """Yield every source of every original with its workload's name."""
     for workload in registry.workload_names():
-        for scale in registry.workload_manifest(workload)["scales"].values():
-            for original in (scale.get("originals") or {}).values():
-                for source in original["sources"]:
-                    yield workload, source
+        with contextlib.suppress(InvalidFile):  # it cannot run, and must not stop the others
+            for scale in registry.workload_manifest(workload).scales.values():
+                for original in scale.originals.values():
+                    yield from ((workload, source) for source in original.sources)

@@ -18,6 +18,7 @@ from packaging.version import Version
 from kit import paths
 from kit.errors import InvalidSubmission, NotAvailable
 from kit.rules.ruleset import Wheel
+from kit.text import escape_line
 
 LOCK = "requirements.lock"
 MAX_EXTRA_PACKAGES = 50
@@ -200,7 +201,7 @@ def _exact(line: int, text: str, requirement: str) -> tuple[str, str]:
 
 
 def _wrong(line: int, what: str, received: str, fix: str) -> InvalidSubmission:
-    received = received if received.isprintable() else ascii(received)
+    received = escape_line(received)
     if len(received) > _MAX_SHOWN_CHARACTERS:
         received = received[: _MAX_SHOWN_CHARACTERS - 1] + "…"
     return InvalidSubmission(f"{LOCK}, line {line}: {what}. Received: {received}. {fix}")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from kit.errors import InvalidSubmission
 from kit.rules.ruleset import SubmissionLimits
-from kit.rules.strict_yaml import shown
+from kit.schema.strict_yaml import shown
 
 MAX_ENTRIES = 500
 # xz --format=raw --lzma2=dict=4MiB,lc=3,lp=0,pb=2,mode=normal,nice=273,mf=bt4,depth=512

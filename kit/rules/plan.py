@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kit.contracts.trial_id import TrialId
 from kit.errors import UsageError
-from kit.records.folders import Place, trial_folder
 from kit.rules.ruleset import Ruleset, WorkloadRules
 from kit.rules.seeds import TrialSeeds
 
@@ -80,6 +80,7 @@ class TrialPlan:
     unofficial_reasons: tuple[str, ...] = ()
     evaluate_at_steps: tuple[int, ...] = ()  # instead of the eval period; never official
     stop: EarlyStop | None = None
+    training_data: Path | None = None  # instead of the prepared split (placebo); never official
     told_runtime_seconds: float | None = None  # where the submission is told another budget
 
     @property
@@ -101,7 +102,7 @@ class TrialPlan:
         """Return the plan of a ten-second check: a small budget, recorded apart, never official."""
         budget = min(QUICK_SECONDS, self.rules.max_runtime_seconds)
         rules = self.rules.model_copy(
-            update={"max_runtime_seconds": budget, "eval_period_seconds": budget / 2}
+            update={"max_runtime_seconds": budget, "eval_period_seconds": budget / 4}
         )
         return replace(
             self,
@@ -111,16 +112,13 @@ class TrialPlan:
         )
 
     @property
-    def workload_label(self) -> str:
-        """Return "fastmri" or "fastmri_tanh": the name used in paths and reports."""
-        return f"{self.workload}_{self.variant}" if self.variant else self.workload
-
-    @property
-    def place(self) -> Place:
-        """Return what all attempts at this trial share."""
-        ruleset, submission = self.ruleset.name, self.submission.name
-        return (ruleset, submission, self.workload_label, self.study, self.trial)
-
-    def folder(self, results: Path) -> Path:
-        """Return the folder of this trial's record below `results`."""
-        return trial_folder(results, self.place)
+    def id(self) -> TrialId:
+        """Return which trial this is."""
+        return TrialId(
+            ruleset=self.ruleset.name,
+            submission=self.submission.name,
+            workload=self.workload,
+            variant=self.variant,
+            study=self.study,
+            trial=self.trial,
+        )

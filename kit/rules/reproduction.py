@@ -14,7 +14,7 @@ from kit.records.source_digest import digest_files
 from kit.rules.availability import workload_rules
 from kit.rules.folder import write_folder
 from kit.rules.plan import QUICK_SUFFIX, TrialPlan
-from kit.rules.ruleset import Ruleset, Target, WorkloadRules, load_ruleset
+from kit.rules.ruleset import Ruleset, WorkloadRules, load_ruleset
 from kit.rules.seeds import TrialSeeds
 from kit.rules.submission import Submission, load_submission
 
@@ -119,7 +119,7 @@ def _rules(record: TrialRecord, rules: WorkloadRules) -> WorkloadRules:
     recorded = record.rules
     return rules.model_copy(
         update={
-            "target": Target(**recorded.target.model_dump()),
+            "target": recorded.target,
             "max_runtime_seconds": recorded.max_runtime_seconds * LEEWAY,
             "eval_period_seconds": recorded.eval_period_seconds,
             "step_hint": recorded.step_hint,

@@ -10,13 +10,20 @@ import ast
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
+from kit.rules.folder import compressed_bytes
+
 _EXPECTED_IMPORTS = {
     "__future__", "collections", "contextlib", "dataclasses", "enum", "functools", "itertools",
     "keras", "kit", "math", "numpy", "operator", "typing",
 }  # fmt: skip
 _EXPECTED_KIT = ("kit.contracts", "kit.algorithms")
 _SUSPICIOUS_CALLS = frozenset({"eval", "exec", "open", "compile", "__import__", "globals"})
+_READING_METHODS = frozenset(
+    {"fromfile", "genfromtxt", "load", "loadtxt", "memmap", "open", "read_bytes", "read_text"}
+)
 _MANY_NUMBERS = 200
+_LONG_TEXT_CHARACTERS = 500
+_MUCH_COMPRESSED_BYTES = 4096  # of one file; the largest shipped submission has 1,804 in all
 
 
 @dataclass(frozen=True)
@@ -49,6 +56,9 @@ def review(contents: Mapping[str, bytes], workload_names: Collection[str]) -> li
             line = getattr(error, "lineno", None) or 1
             findings.append(Finding(name, line, f"is not valid Python: {error}"))
             continue
+        if (size := compressed_bytes({name: content})) > _MUCH_COMPRESSED_BYTES:
+            what = f"is {size:,} bytes when compressed: encoded data?"
+            findings.append(Finding(name, 1, what))
         docstrings = set(_docstrings(tree))
         for node in ast.walk(tree):
             for what in _look(node, own, workload_names, docstrings):
@@ -64,19 +74,26 @@ def _look(
     elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
         if node.func.id in _SUSPICIOUS_CALLS:
             yield f"calls {node.func.id}()"
+    elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+        if node.func.attr in _READING_METHODS:
+            yield f"calls .{node.func.attr}(): a file?"
     elif isinstance(node, ast.Attribute):
         if node.attr.startswith("_") and not _is_self(node.value):
             yield f"reaches for the private name {node.attr}"
     elif isinstance(node, ast.Compare):
         yield from _comparison(node)
-    elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+    elif isinstance(node, ast.Constant) and isinstance(node.value, str | bytes):
+        if len(node.value) >= _LONG_TEXT_CHARACTERS and node not in docstrings:
+            yield f"holds a text of {len(node.value):,} characters: encoded data?"
+        if isinstance(node.value, bytes):
+            return
         named = [name for name in workload_names if name in node.value.lower()]
         if named and node not in docstrings:
             yield f"mentions the workload {named[0]!r}"
-    elif isinstance(node, ast.List | ast.Tuple):
-        numbers = [e for e in node.elts if isinstance(e, ast.Constant)]
-        if len(numbers) >= _MANY_NUMBERS:
-            yield f"holds {len(numbers)} constants: results computed elsewhere?"
+    elif isinstance(node, ast.List | ast.Tuple | ast.Set | ast.Dict):
+        constants = sum(isinstance(part, ast.Constant) for part in ast.walk(node))
+        if constants >= _MANY_NUMBERS:
+            yield f"holds {constants} constants: results computed elsewhere?"
 
 
 def _imports(node: ast.Import | ast.ImportFrom, own: set[str]) -> Iterator[str]:

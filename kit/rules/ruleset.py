@@ -4,29 +4,21 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from packaging.version import InvalidVersion, Version
 from pydantic import Field, PrivateAttr, model_validator
 
 from kit import paths, registry
+from kit.contracts.target import Target
 from kit.errors import InvalidFile, UnknownName
-from kit.rules.strict_yaml import parse, read_bytes, shown
-from kit.rules.validation import Schema, check
+from kit.schema.strict_yaml import parse, read_bytes, shown
+from kit.schema.validation import Schema, check
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$", max_length=80)]  # also a folder
 Seconds = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
 Names = Annotated[tuple[Name, ...], Field(strict=False)]
-
-
-class Target(Schema):
-    """A threshold for a metric. Only `validation` decides; `test` is informative."""
-
-    metric: Name
-    higher_is_better: bool
-    validation: float
-    test: float | None = None
 
 
 class TargetOverrides(Schema):
@@ -103,11 +95,16 @@ class Tuning(Schema):
     self_tuning: SelfTuning
 
 
-class Yielding(Schema):
-    """How late a trainer may hand over weights: the larger of the two limits."""
+class Evaluations(Schema):
+    """When evaluations are due, and how late one may come and still reach the target."""
 
-    late_yield_median_steps: Annotated[float, Field(gt=0)]  # multiple of its median step time
-    late_yield_seconds: Seconds
+    schedule: Literal["fixed", "after_previous"]  # see `kit/records/schedule.py`
+    late_seconds: Seconds
+    late_period_share: Annotated[float, Field(ge=0, le=1)]  # of the eval period
+
+    def late_limit_seconds(self, eval_period_seconds: float) -> float:
+        """Return the larger of both limits."""
+        return max(self.late_seconds, self.late_period_share * eval_period_seconds)
 
 
 class Wheel(Schema):
@@ -129,6 +126,17 @@ class Wheel(Schema):
                 + (f"; write {normalized!r}" if normalized else "")
             )
         return self
+
+
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class ContentionLimits(Schema):
+    """How much else a machine may do during submission time before a trial counts as disturbed."""
+
+    other_cpu: Share  # of the machine's CPU time: what processes outside the trial may use
+    steal: Share  # of it: what the hypervisor may withhold
+    throttled: Share  # of submission time: how long a CPU quota may hold the trial back
 
 
 class SubmissionLimits(Schema):
@@ -188,9 +196,10 @@ class Ruleset(Schema):
     evaluation: EvaluationDevice
     tuning: Tuning
     max_attempts: Count = 2
-    yielding: Yielding
+    evaluations: Evaluations
     pause_cpu_tolerance_seconds: Annotated[float, Field(ge=0)]
-    pause_cpu_clock: Literal["ticks", "schedstat"]  # the coarsest for an official result
+    pause_cpu_clock: Literal["ticks", "schedstat"] = "ticks"  # the coarsest for an official result
+    contention: ContentionLimits | None = None  # None: in rulesets from before it was measured
     submission_limits: SubmissionLimits
     held_out: HeldOut | None = None
     scoring: Scoring
@@ -213,6 +222,28 @@ class Ruleset(Schema):
     def is_shipped(self) -> bool:
         """Tell whether this is one of the kit's own rulesets."""
         return self._path is not None and self._path.resolve().parent == paths.RULES.resolve()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_first_version(cls, data: Any) -> Any:
+        """Accept the files of earlier leaderboards, which keep their digest: those with `yielding`.
+
+        What they could not say yet is as it was then.
+        """
+        if not isinstance(data, dict) or "evaluations" in data or "yielding" not in data:
+            return data
+        content = dict(data)
+        yielding, limits = content.pop("yielding"), content.get("submission_limits")
+        late = yielding.get("late_yield_seconds") if isinstance(yielding, dict) else yielding
+        content["evaluations"] = {
+            "schedule": "after_previous",
+            "late_seconds": late,
+            "late_period_share": 0.0,
+        }
+        if isinstance(limits, dict):
+            unlimited = limits.get("max_bytes")
+            content["submission_limits"] = {"max_compressed_bytes": unlimited, **limits}
+        return content
 
     @model_validator(mode="after")
     def _check_references(self) -> Ruleset:

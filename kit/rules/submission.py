@@ -24,8 +24,8 @@ from kit.rules.extra_requirements import (
 )
 from kit.rules.folder import read_folder
 from kit.rules.ruleset import Count, Name, Ruleset, SubmissionLimits
-from kit.rules.strict_yaml import parse, shown
-from kit.rules.validation import Schema, check, load
+from kit.schema.strict_yaml import parse, shown
+from kit.schema.validation import Schema, check, load
 
 DEFAULT_LIMITS = SubmissionLimits(  # without a ruleset: to look at a submission, not to run it
     max_bytes=1 << 20,

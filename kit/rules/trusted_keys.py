@@ -10,7 +10,7 @@ from pydantic import Field, field_validator
 
 from kit import paths
 from kit.records.signing import PublicKey
-from kit.rules.validation import Schema, load
+from kit.schema.validation import Schema, load
 
 Role = Literal["official_runner", "self_reporter"]
 

@@ -41,7 +41,7 @@ class LoggedTrial:
     def folder(self, root: Path) -> Path:
         """Return where the trial goes below `root`."""
         record = self.record
-        label = f"{record.workload_label}_{FRAMEWORK}"
+        label = f"{record.id.label}_{FRAMEWORK}"
         return root.joinpath(
             record.submission, f"study_{record.study}", label, f"trial_{record.trial}"
         )

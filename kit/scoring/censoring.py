@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
+from kit.contracts.trial_id import TrialId
 from kit.errors import KitError
 from kit.scoring.bounds import Interval, contribution_bounds
 from kit.scoring.gates import Flags
 from kit.scoring.results import Floats, MissingTrials, Results, TrialTimes
 from kit.scoring.times import median_over_studies
-from kit.scoring.trial import Slot, TrialResult
+from kit.scoring.trial import TrialResult
 
 BASE, VARIANT = 0, 1
 
@@ -56,7 +57,7 @@ def require_decided(results: Results) -> None:
         name for name, row in zip(results.submissions, undecided, strict=True) if row.any()
     ]
     trials = _to_resume(results, medians, bounds)
-    places = {(trial.slot.submission, trial.slot.label) for trial in trials}
+    places = {(trial.id.submission, trial.id.label) for trial in trials}
     missing = [gone for gone in results.missing() if (gone.submission, gone.label) in places]
     raise UndecidedScore(trials, submissions, missing)
 
@@ -90,8 +91,8 @@ def _to_resume(results: Results, medians: Interval, bounds: Interval) -> list[Tr
     for row, column, side in relevant or open_medians:
         base = results.rules.bases[column]
         variant = results.rules.held_out.get(base) if side == VARIANT else None
-        for slots in results.owed(results.submissions[row], base, variant):
-            trials += _open_trials(results, slots)
+        for trial_ids in results.owed(results.submissions[row], base, variant):
+            trials += _open_trials(results, trial_ids)
     return trials
 
 
@@ -113,9 +114,9 @@ def _with_known(medians: Interval, place: tuple[int, int, int], known: Floats) -
     return Interval(lowest, highest)
 
 
-def _open_trials(results: Results, slots: list[Slot]) -> list[TrialResult]:
+def _open_trials(results: Results, trial_ids: list[TrialId]) -> list[TrialResult]:
     """Return the stopped trials of a study that could still become its fastest."""
-    present = [results.trials[slot] for slot in slots if slot in results.trials]
+    present = [results.trials[trial_id] for trial_id in trial_ids if trial_id in results.trials]
     best = min((trial.outcome.highest for trial in present), default=np.inf)
     return [
         trial for trial in present if not trial.outcome.is_exact and trial.outcome.lowest < best
@@ -124,7 +125,7 @@ def _open_trials(results: Results, slots: list[Slot]) -> list[TrialResult]:
 
 def _told(trial: TrialResult) -> str:
     reasons = f" because {', '.join(trial.outcome.reasons)}" if trial.outcome.reasons else ""
-    return f"{trial.slot} (stopped at {trial.outcome.lowest:.6g} s{reasons})"
+    return f"{trial.id} (stopped at {trial.outcome.lowest:.6g} s{reasons})"
 
 
 def _told_missing(gone: MissingTrials) -> str:

@@ -57,12 +57,12 @@ def slower_choices(results: Results) -> list[tuple[str, str, int, float]]:
             studies: dict[int, list[int]] = {}
             trials = results.of(submission, base, variant)
             for number, trial in enumerate(trials):
-                studies.setdefault(trial.slot.study, []).append(number)
+                studies.setdefault(trial.id.study, []).append(number)
             for study, numbers in studies.items():
                 own = [trials[number] for number in numbers]
                 theirs, best = choose(own, ALGOPERF_SCORER), choose(own, fastest)
                 if theirs and best and theirs.reached and best.reached:
                     slowdown = theirs.reached.seconds / best.reached.seconds - 1
                     if slowdown > 0:
-                        found.append((submission, own[0].slot.label, study, slowdown))
+                        found.append((submission, own[0].id.label, study, slowdown))
     return found

@@ -9,9 +9,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from kit.contracts.trial_id import TrialId
 from kit.errors import UsageError
 from kit.scoring.rules import ScoringRules
-from kit.scoring.trial import INFINITY, Slot, TrialResult
+from kit.scoring.trial import INFINITY, TrialResult
 
 Floats = NDArray[np.float64]
 
@@ -44,7 +45,7 @@ class Results:
     """All trials that count, of all submissions, under one set of rules."""
 
     rules: ScoringRules
-    trials: Mapping[Slot, TrialResult]
+    trials: Mapping[TrialId, TrialResult]
     first_study: Mapping[str, int]  # by submission: logs of AlgoPerf count from 0, ours from 1
     first_trial: Mapping[str, int]
 
@@ -60,12 +61,12 @@ class Results:
             if base in self.rules.held_out:
                 yield base, self.rules.held_out[base]
 
-    def owed(self, submission: str, base: str, variant: str | None) -> Iterator[list[Slot]]:
-        """Yield for each study the slots of its trials."""
+    def owed(self, submission: str, base: str, variant: str | None) -> Iterator[list[TrialId]]:
+        """Yield for each study the trial_ids of its trials."""
         study_0, trial_0 = self.first_study[submission], self.first_trial[submission]
         for study in range(study_0, study_0 + self.rules.studies):
             yield [
-                Slot(submission, base, variant, study, trial)
+                TrialId(self.rules.ruleset, submission, base, variant, study, trial)
                 for trial in range(trial_0, trial_0 + self.rules.trials)
             ]
 
@@ -76,8 +77,10 @@ class Results:
     @functools.cached_property
     def _by_label(self) -> Mapping[tuple[str, str, str | None], list[TrialResult]]:
         grouped: dict[tuple[str, str, str | None], list[TrialResult]] = {}
-        for slot, result in self.trials.items():
-            grouped.setdefault((slot.submission, slot.base, slot.variant), []).append(result)
+        for trial_id, result in self.trials.items():
+            grouped.setdefault(
+                (trial_id.submission, trial_id.workload, trial_id.variant), []
+            ).append(result)
         return grouped
 
     def missing(self) -> list[MissingTrials]:
@@ -85,16 +88,16 @@ class Results:
         found = []
         for submission in self.submissions:
             for base, variant in self.labels():
-                for slots in self.owed(submission, base, variant):
-                    absent = [slot for slot in slots if slot not in self.trials]
+                for trial_ids in self.owed(submission, base, variant):
+                    absent = [trial_id for trial_id in trial_ids if trial_id not in self.trials]
                     if absent:
                         found.append(
                             MissingTrials(
                                 submission,
                                 absent[0].label,
                                 absent[0].study,
-                                tuple(slot.trial for slot in absent),
-                                whole_study=len(absent) == len(slots),
+                                tuple(trial_id.trial for trial_id in absent),
+                                whole_study=len(absent) == len(trial_ids),
                             )
                         )
         return found
@@ -110,13 +113,13 @@ class Results:
         lowest, highest = np.full(shape, INFINITY), np.full(shape, INFINITY)
         row = {name: number for number, name in enumerate(names)}
         column = {base: number for number, base in enumerate(rules.bases)}
-        for slot, result in self.trials.items():
+        for trial_id, result in self.trials.items():
             place = (
-                row[slot.submission],
-                column[slot.base],
-                int(slot.variant is not None),
-                slot.study - self.first_study[slot.submission],
-                slot.trial - self.first_trial[slot.submission],
+                row[trial_id.submission],
+                column[trial_id.workload],
+                int(trial_id.variant is not None),
+                trial_id.study - self.first_study[trial_id.submission],
+                trial_id.trial - self.first_trial[trial_id.submission],
             )
             lowest[place], highest[place] = result.outcome.lowest, result.outcome.highest
         return TrialTimes(lowest, highest)
@@ -135,42 +138,42 @@ def collect(
     Raises:
         UsageError: a trial is there twice, or a study or trial is there that the rules do not have.
     """
-    kept: dict[Slot, TrialResult] = {}
+    kept: dict[TrialId, TrialResult] = {}
     names = set(submissions)
     for result in trials:
-        names.add(result.slot.submission)
-        if not rules.counts(result.slot.base, result.slot.variant):
+        names.add(result.id.submission)
+        if not rules.counts(result.id.workload, result.id.variant):
             continue
-        if result.slot in kept:
-            both = " and ".join(filter(None, (kept[result.slot].source, result.source)))
+        if result.id in kept:
+            both = " and ".join(filter(None, (kept[result.id].source, result.source)))
             raise UsageError(
-                f"The same trial is there twice: {result.slot}"
+                f"The same trial is there twice: {result.id}"
                 f"{f' (from {both})' if both else ''}. Leave one of them out."
             )
-        kept[result.slot] = result
+        kept[result.id] = result
     first_study, first_trial = {}, {}
     for name in names:
-        own = [slot for slot in kept if slot.submission == name]
+        own = [trial_id for trial_id in kept if trial_id.submission == name]
         first_study[name] = _first(own, "study", rules.studies, rules)
         first_trial[name] = _first(own, "trial", rules.trials, rules)
     return Results(rules, kept, first_study, first_trial)
 
 
-def _first(slots: list[Slot], what: str, count: int, rules: ScoringRules) -> int:
+def _first(trial_ids: list[TrialId], what: str, count: int, rules: ScoringRules) -> int:
     """Return 0 or 1, from which the studies or trials of a submission are counted."""
-    numbers = {getattr(slot, what): slot for slot in slots}
+    numbers = {getattr(trial_id, what): trial_id for trial_id in trial_ids}
     first = 0 if 0 in numbers else 1
     beyond = [number for number in numbers if not first <= number < first + count]
     if beyond:
-        slot = numbers[max(beyond)]
+        trial_id = numbers[max(beyond)]
         raise UsageError(
-            f"{slot}: there is no such {what}: ruleset {rules.ruleset} has {rules.studies} studies "
-            f"of {rules.trials} trials, and here they count from {first}. Remove what was run in "
-            "excess, or choose the right --ruleset and --tuning."
+            f"{trial_id}: there is no such {what}: ruleset {rules.ruleset} has {rules.studies} "
+            f"studies of {rules.trials} trials, and here they count from {first}. Remove what was "
+            "run in excess, or choose the right --ruleset and --tuning."
         )
     return first
 
 
-def with_outcomes(results: Results, changed: Mapping[Slot, TrialResult]) -> Results:
+def with_outcomes(results: Results, changed: Mapping[TrialId, TrialResult]) -> Results:
     """Return the results with some trials replaced or added."""
     return replace(results, trials={**results.trials, **changed})

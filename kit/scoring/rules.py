@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from kit.contracts.trial_id import workload_label
 from kit.errors import UnknownName, UsageError
 from kit.rules.ruleset import Ruleset
-from kit.scoring.trial import Goal, workload_label
+from kit.scoring.trial import Goal
 
 TuningMode = Literal["external", "self-tuning"]
 TUNING_MODES: tuple[TuningMode, ...] = ("external", "self-tuning")
@@ -133,12 +134,7 @@ def scoring_rules(
     for base, rules in ruleset.workloads.items():
         for variant in (None, *rules.variants):
             own = rules.for_variant(variant).with_runtime_factor(factor)
-            goals[base, variant] = Goal(
-                metric=own.target.metric,
-                higher_is_better=own.target.higher_is_better,
-                target=own.target.validation,
-                budget_seconds=own.max_runtime_seconds,
-            )
+            goals[base, variant] = Goal(target=own.target, budget_seconds=own.max_runtime_seconds)
     bases = tuple(name for name, rules in ruleset.workloads.items() if rules.scored)
     return ScoringRules(
         ruleset=ruleset.name,

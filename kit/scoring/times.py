@@ -53,7 +53,7 @@ def _median(trials: Sequence[TrialResult], owed: int, convention: Convention) ->
     studies: dict[int, list[TrialResult]] = {}
     for trial in trials:
         if trial.evaluations or convention.missing_studies_count:
-            studies.setdefault(trial.slot.study, []).append(trial)
+            studies.setdefault(trial.id.study, []).append(trial)
     found = [study_time(study, convention) for study in studies.values()]
     if convention.missing_studies_count:
         found += [INFINITY] * (owed - len(found))

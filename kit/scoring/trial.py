@@ -10,26 +10,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from kit.contracts.target import Target
+from kit.contracts.trial_id import TrialId
+
 INFINITY = math.inf
-
-
-@dataclass(frozen=True, order=True)
-class Slot:
-    """A trial's place on a leaderboard; two trials with the same slot are duplicates."""
-
-    submission: str
-    base: str
-    variant: str | None
-    study: int
-    trial: int
-
-    @property
-    def label(self) -> str:
-        """Return "criteo1tb" or "criteo1tb_layernorm"."""
-        return workload_label(self.base, self.variant)
-
-    def __str__(self) -> str:
-        return f"{self.submission}, {self.label}, study {self.study}, trial {self.trial}"
 
 
 @dataclass(frozen=True)
@@ -63,16 +47,8 @@ def censored(bound_seconds: float, reasons: Sequence[str]) -> Outcome:
 class Goal:
     """What a trial is measured against: the validation target and the budget in seconds."""
 
-    metric: str
-    higher_is_better: bool
-    target: float
+    target: Target
     budget_seconds: float
-
-    def reached_by(self, value: float) -> bool:
-        """Tell whether a value reaches the target; NaN and infinities never do."""
-        if not math.isfinite(value):
-            return False
-        return value >= self.target if self.higher_is_better else value <= self.target
 
 
 @dataclass(frozen=True)
@@ -101,7 +77,7 @@ class Reached:
 class TrialResult:
     """One trial with what follows from its raw evaluations."""
 
-    slot: Slot
+    id: TrialId
     outcome: Outcome
     state: str
     reached: Reached | None = None
@@ -110,13 +86,8 @@ class TrialResult:
     last_seconds: float = 0.0  # submission time at the last evaluation
 
 
-def workload_label(base: str, variant: str | None) -> str:
-    """Return the name of a workload or its variant, as paths and tables have it."""
-    return f"{base}_{variant}" if variant else base
-
-
 def judge(
-    slot: Slot,
+    trial_id: TrialId,
     seconds: Sequence[float],
     values: Sequence[float],
     goal: Goal,
@@ -130,7 +101,7 @@ def judge(
     reaches the target, if that lies within the budget; infinity otherwise.
 
     Args:
-        slot: which trial.
+        trial_id: which trial.
         seconds: submission time at each evaluation, increasing.
         values: the validation metric at each evaluation; may hold NaN.
         goal: target and budget.
@@ -139,7 +110,7 @@ def judge(
 
     Source: rules of AlgoPerf, "Scoring": time until the validation target within max_runtime.
     """
-    first = next((i for i, value in enumerate(values) if goal.reached_by(value)), None)
+    first = next((i for i, value in enumerate(values) if goal.target.reached_by(value)), None)
     reached = None if first is None else Reached(first, float(seconds[first]))
     if stop is not None and stop.forfeited:
         reached = None
@@ -150,7 +121,7 @@ def judge(
     else:
         state, outcome = "over_budget" if reached else (stop.state if stop else "missed"), MISSED
     last_seconds = float(seconds[-1]) if len(seconds) else 0.0
-    return TrialResult(slot, outcome, state, reached, len(values), source, last_seconds)
+    return TrialResult(trial_id, outcome, state, reached, len(values), source, last_seconds)
 
 
 def not_before(trial: TrialResult, stopped_seconds: float) -> TrialResult:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from kit.contracts.trial_id import TrialId, workload_label
 from kit.errors import NotAvailable, UnknownName, UsageError
 from kit.rules.availability import available_workloads, workload_rules
 from kit.rules.ruleset import Ruleset, WorkloadRules
 from kit.rules.submission import Submission
 from kit.scoring.rules import TuningMode
-from kit.scoring.trial import Slot, workload_label
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,17 @@ class Part:
         """Return "fastmri" or "fastmri_tanh"."""
         return workload_label(self.base, self.variant)
 
+    def trial_id(self, assignment: Assignment, study: int, trial: int) -> TrialId:
+        """Return one of its trials."""
+        return TrialId(
+            assignment.ruleset.name,
+            assignment.submission.name,
+            self.base,
+            self.variant,
+            study,
+            trial,
+        )
+
 
 @dataclass(frozen=True)
 class Assignment:
@@ -39,19 +50,19 @@ class Assignment:
     trials: int  # in each study
     remarks: tuple[str, ...] = ()
 
-    def slots(self) -> tuple[Slot, ...]:
+    def trial_ids(self) -> tuple[TrialId, ...]:
         """Return all trials in the order in which they run."""
-        return tuple(slot for part in self.parts for slot in self.slots_of(part))
+        return tuple(trial_id for part in self.parts for trial_id in self.trials_of(part))
 
-    def slots_of(self, part: Part) -> Iterator[Slot]:
+    def trials_of(self, part: Part) -> Iterator[TrialId]:
         """Yield the trials of one workload or variant, study by study."""
         for study in self.studies:
             for trial in range(1, self.trials + 1):
-                yield Slot(self.submission.name, part.base, part.variant, study, trial)
+                yield part.trial_id(self, study, trial)
 
-    def part_of(self, slot: Slot) -> Part:
+    def part_of(self, trial_id: TrialId) -> Part:
         """Return the workload or variant that a trial belongs to."""
-        return next(p for p in self.parts if (p.base, p.variant) == (slot.base, slot.variant))
+        return next(p for p in self.parts if p.label == trial_id.label)
 
     def governed_labels(self) -> frozenset[str]:
         """Return the workloads and variants that must all be run by one version of a submission.

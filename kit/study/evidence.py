@@ -9,17 +9,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from kit.contracts.trial_id import TrialId
 from kit.errors import TrialError, UsageError, VerificationError
 from kit.records import ledger as ledgers
 from kit.records.chain import Chain, verify_chain
 from kit.records.findings import VerificationReport
-from kit.records.folders import Place, attempt_folder, attempt_folders, only_run_at, trial_folder
+from kit.records.folders import attempt_folder, attempt_folders, only_run_at
 from kit.records.ledger import LEDGER, Ledger
+from kit.records.ledger_entry import Identification
 from kit.records.record import TrialRecord
 from kit.records.recovery import enter_missing_end
 from kit.records.signing import SigningKey
 from kit.records.verify import verify_record
-from kit.scoring.trial import Slot
 from kit.study.assignment import Assignment
 from kit.study.measures import total_seconds
 from kit.study.owed import Attempt, Board, Result, board_of
@@ -49,21 +50,21 @@ class Evidence:
             UsageError: attempts were started with another submission, ruleset or key.
             VerificationError: the ledger, or a record, is damaged or missing; it is named.
         """
-        attempts: dict[Slot, list[Attempt]] = {}
-        slots = {self._place(slot): slot for slot in self.assignment.slots()}
+        attempts: dict[TrialId, list[Attempt]] = {}
+        trials = {trial.folder: trial for trial in self.assignment.trial_ids()}
         chain = self._chain()
         self._refuse_others(chain)
         unended = _unended(self.results, chain) if while_running else set()
-        for place in slots:
-            for folder in attempt_folders(trial_folder(self.results, place)):
+        for place in trials:
+            for folder in attempt_folders(self.results / place):
                 if folder not in unended:
                     self._check(folder, chain)
         for entered in chain.attempts() if chain else ():
-            slot_of = slots.get(entered.identification.slot)
-            if slot_of is not None:
-                attempts.setdefault(slot_of, []).append(self._attempt(entered))
+            trial = trials.get(entered.identification.folder)
+            if trial is not None:
+                attempts.setdefault(trial, []).append(self._attempt(entered))
         return board_of(
-            slots.values(),
+            trials.values(),
             attempts,
             self.assignment.ruleset.max_attempts,
             complete=self.complete,
@@ -77,22 +78,22 @@ class Evidence:
         """
         ledger = Ledger(self.results / LEDGER)
         ledger.repair()
-        wanted = {self._place(slot) for slot in self.assignment.slots()}
+        wanted = {trial.folder for trial in self.assignment.trial_ids()}
         for attempt in ledger.attempts():
             which = attempt.identification
-            if attempt.end is None and which.slot in wanted:
-                with self._held(which.slot):
-                    for folder in attempt_folders(trial_folder(self.results, which.slot)):
+            if attempt.end is None and which.folder in wanted:
+                with self._held(which):
+                    for folder in attempt_folders(self.results / which.folder):
                         enter_missing_end(folder, ledger, self.key)
 
     @contextlib.contextmanager
-    def _held(self, place: Place) -> Iterator[None]:
+    def _held(self, which: Identification) -> Iterator[None]:
         """Hold the lock of a trial, as soon as a process that was killed has let go of it."""
         deadline = time.monotonic() + self.patience_seconds
         with contextlib.ExitStack() as stack:
             while True:
                 try:
-                    stack.enter_context(only_run_at(self.results, place))
+                    stack.enter_context(only_run_at(self.results, which.folder, which.trial_words))
                 except TrialError:
                     if time.monotonic() >= deadline:
                         raise
@@ -100,10 +101,6 @@ class Evidence:
                 else:
                     break
             yield
-
-    def _place(self, slot: Slot) -> Place:
-        ruleset = self.assignment.ruleset.name
-        return (ruleset, slot.submission, slot.label, slot.study, slot.trial)
 
     def _chain(self) -> Chain | None:
         path = self.results / LEDGER
@@ -155,7 +152,7 @@ class Evidence:
         digest = entered.end.end.envelope_sha256 if entered.end else None
         result = None
         if digest is not None:
-            folder = attempt_folder(trial_folder(self.results, which.slot), which.attempt)
+            folder = attempt_folder(self.results / which.folder, which.attempt)
             report = self._sound.get(folder)
             if report is None or report.record is None or report.envelope_sha256 != digest:
                 raise VerificationError(
@@ -163,13 +160,13 @@ class Evidence:
                     "folder from a copy, or choose another --results."
                 )
             result = _result(report.record, digest, folder)
-        return Attempt(which.attempt, entered.state, result)
+        return Attempt(which.attempt, entered.state, result, entered.tried.clock_started)
 
 
 def _unended(results: Path, chain: Chain | None) -> set[Path]:
     """Return where the records of attempts lie, or will lie, that the ledger has no end of."""
     return {
-        attempt_folder(trial_folder(results, a.identification.slot), a.identification.attempt)
+        attempt_folder(results / a.identification.folder, a.identification.attempt)
         for a in (chain.attempts() if chain else ())
         if a.end is None
     }

@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from kit.contracts.trial_id import TrialId
 from kit.scoring.results import collect
 from kit.scoring.rules import ScoringRules, scoring_rules
 from kit.scoring.scheduling import decision as deciding
 from kit.scoring.scheduling.knowledge import Situation
-from kit.scoring.trial import INFINITY, MISSED, Outcome, Slot, TrialResult
+from kit.scoring.trial import INFINITY, MISSED, Outcome, TrialResult
 from kit.study.assignment import Assignment
 from kit.study.medians import outcome_of
 from kit.study.owed import Board, Phase
@@ -44,7 +45,7 @@ class ScoreExact:
         if isinstance(decision, deciding.Done):
             return Done()
         return Run(
-            decision.slot,
+            decision.id,
             decision.stop_after_seconds,
             decision.rule.value if decision.rule else "",
             self._digests(board, decision.evidence),
@@ -54,7 +55,7 @@ class ScoreExact:
         for standing in board.standings:
             if standing.phase is not Phase.OWED:
                 state = standing.decided.state if standing.decided else None
-                yield TrialResult(standing.slot, outcome_of(standing), str(state))
+                yield TrialResult(standing.id, outcome_of(standing), str(state))
 
     def _left_out(self, rules: ScoringRules) -> Iterator[TrialResult]:
         """Yield trials of the ruleset that this command does not run.
@@ -62,26 +63,25 @@ class ScoreExact:
         Those of other studies may be run later, with any time; those beyond the last declared point
         never can, and count as missed.
         """
-        asked = set(self.assignment.slots())
+        asked = set(self.assignment.trial_ids())
         for part in self.assignment.parts:
             for study in range(1, rules.studies + 1):
                 for trial in range(1, rules.trials + 1):
-                    name = self.assignment.submission.name
-                    slot = Slot(name, part.base, part.variant, study, trial)
-                    if slot not in asked:
+                    trial_id = part.trial_id(self.assignment, study, trial)
+                    if trial_id not in asked:
                         missing = trial > self.assignment.trials
                         outcome, state = (MISSED, "missing") if missing else (_OPEN, "open")
-                        yield TrialResult(slot, outcome, state)
+                        yield TrialResult(trial_id, outcome, state)
 
-    def _digests(self, board: Board, evidence: tuple[Slot, ...]) -> tuple[str, ...]:
+    def _digests(self, board: Board, evidence: tuple[TrialId, ...]) -> tuple[str, ...]:
         """Return the attestations behind some results; a trial that was given up has none."""
         own = {
-            standing.slot: standing.decided.result.attestation_sha256
+            standing.id: standing.decided.result.attestation_sha256
             for standing in board.standings
             if standing.decided and standing.decided.result
         }
         known = {**self.rivals.attestations, **own}
-        return tuple(dict.fromkeys(known[slot] for slot in evidence if slot in known))
+        return tuple(dict.fromkeys(known[trial_id] for trial_id in evidence if trial_id in known))
 
 
 def assigned_rules(assignment: Assignment) -> ScoringRules:

@@ -28,7 +28,7 @@ def part_times(assignment: Assignment, board: Board) -> tuple[PartTimes, ...]:
     """Return for each workload the minimum over trials of each study, and their median."""
     times = []
     for part in assignment.parts:
-        outcomes = [outcome_of(board[slot]) for slot in assignment.slots_of(part)]
+        outcomes = [outcome_of(board[trial_id]) for trial_id in assignment.trials_of(part)]
         studies = tuple(
             _interval(outcomes[first : first + assignment.trials], minimum=True)
             for first in range(0, len(outcomes), assignment.trials)

@@ -11,9 +11,9 @@ import enum
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from kit.records.attempts import Ruling, rule_on
+from kit.contracts.trial_id import TrialId
+from kit.records.attempts import Ruling, Tried, rule_on
 from kit.records.record import TrialState
-from kit.scoring.trial import Slot
 
 _FORFEITED = (TrialState.FAILED, TrialState.RULE_VIOLATION)
 
@@ -46,13 +46,19 @@ class Attempt:
     number: int
     state: TrialState | None
     result: Result | None = None  # None also where an attempt left no record
+    clock_started: bool = True
+
+    @property
+    def tried(self) -> Tried:
+        """Return it as the rule about attempts needs it."""
+        return Tried(self.number, self.state, self.clock_started)
 
 
 @dataclass(frozen=True)
 class Standing:
     """One trial with all attempts at it, in order."""
 
-    slot: Slot
+    id: TrialId
     attempts: tuple[Attempt, ...]
     max_attempts: int
     complete: bool = False  # what was stopped early is owed again
@@ -60,7 +66,7 @@ class Standing:
     @property
     def ruling(self) -> Ruling:
         """Return which attempt counts, and how many are used up."""
-        return rule_on([(a.number, a.state) for a in self.attempts], self.max_attempts)
+        return rule_on([a.tried for a in self.attempts], self.max_attempts)
 
     @property
     def decided(self) -> Attempt | None:
@@ -107,8 +113,8 @@ class Board:
 
     standings: tuple[Standing, ...]
 
-    def __getitem__(self, slot: Slot) -> Standing:
-        return next(standing for standing in self.standings if standing.slot == slot)
+    def __getitem__(self, trial_id: TrialId) -> Standing:
+        return next(standing for standing in self.standings if standing.id == trial_id)
 
     def in_phase(self, phase: Phase) -> tuple[Standing, ...]:
         """Return the trials that stand so, in order."""
@@ -121,8 +127,8 @@ class Board:
 
 
 def board_of(
-    slots: Iterable[Slot],
-    attempts: Mapping[Slot, Sequence[Attempt]],
+    trial_ids: Iterable[TrialId],
+    attempts: Mapping[TrialId, Sequence[Attempt]],
     max_attempts: int,
     *,
     complete: bool = False,
@@ -130,11 +136,11 @@ def board_of(
     """Return where every trial stands.
 
     Args:
-        slots: in the order in which they run.
+        trial_ids: in the order in which they run.
         attempts: those that were started, by trial, in the order of their starts.
         max_attempts: how many may be used up at one trial.
         complete: trials that were stopped early are owed again.
     """
     return Board(
-        tuple(Standing(s, tuple(attempts.get(s, ())), max_attempts, complete) for s in slots)
+        tuple(Standing(s, tuple(attempts.get(s, ())), max_attempts, complete) for s in trial_ids)
     )

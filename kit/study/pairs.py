@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 
+from kit.contracts.trial_id import TrialId
 from kit.errors import UsageError
 from kit.records.folders import locked
 from kit.rules.ruleset import Ruleset
 from kit.rules.submission import Submission
-from kit.scoring.trial import Slot
 from kit.study.assignment import Assignment, Part, assign
 from kit.study.child import Signals
 from kit.study.evidence import Evidence
@@ -34,10 +34,10 @@ class Side(Assignment):
 
     trial: int = 1  # which point
 
-    def slots_of(self, part: Part) -> Iterator[Slot]:
+    def trials_of(self, part: Part) -> Iterator[TrialId]:
         """Yield the trials on one workload, pair by pair."""
         for pair in self.studies:
-            yield Slot(self.submission.name, part.base, part.variant, pair, self.trial)
+            yield part.trial_id(self, pair, self.trial)
 
 
 @dataclass(frozen=True)
@@ -51,9 +51,9 @@ class Duel:
         first, second = self.sides
         return first.board(while_running=while_running), second.board(while_running=while_running)
 
-    def turns(self) -> Iterator[tuple[int, Slot]]:
+    def turns(self) -> Iterator[tuple[int, TrialId]]:
         """Yield all trials in the order in which they run, each with the number of its side."""
-        by_side = [list(side.assignment.slots()) for side in self.sides]
+        by_side = [list(side.assignment.trial_ids()) for side in self.sides]
         pairs = len(self.sides[0].assignment.studies)
         parts = len(by_side[0]) // pairs
         for pair in range(pairs):
@@ -66,8 +66,8 @@ class Duel:
 class _Only:
     """Has one trial run until it is decided."""
 
-    def __init__(self, slot: Slot) -> None:
-        self._slot = slot
+    def __init__(self, trial_id: TrialId) -> None:
+        self._slot = trial_id
 
     def next_decision(self, board: Board) -> Run | Done:
         return Run(self._slot) if board[self._slot].phase is Phase.OWED else Done()
@@ -142,11 +142,11 @@ def run_pairs(
         for side in duel.sides:
             side.recover()
         boards = duel.boards()
-        for number, slot in duel.turns():
+        for number, trial_id in duel.turns():
             if signals.received():
                 break
-            if boards[number][slot].phase is Phase.OWED:
-                study = Study(duel.sides[number], commands[number], _Only(slot))
+            if boards[number][trial_id].phase is Phase.OWED:
+                study = Study(duel.sides[number], commands[number], _Only(trial_id))
                 run_study(study, observer=observers[number], signals=signals)
         return duel.boards()
 
@@ -156,9 +156,9 @@ def pair_times(duel: Duel, boards: tuple[Board, Board]) -> dict[str, list[tuple[
     times: dict[str, list[tuple[float, float]]] = {}
     first, second = (side.assignment for side in duel.sides)
     for part, other in zip(first.parts, second.parts, strict=True):
-        slots = zip(first.slots_of(part), second.slots_of(other), strict=True)
-        for pair in slots:
-            standings = [board[slot] for board, slot in zip(boards, pair, strict=True)]
+        trial_ids = zip(first.trials_of(part), second.trials_of(other), strict=True)
+        for pair in trial_ids:
+            standings = [board[trial_id] for board, trial_id in zip(boards, pair, strict=True)]
             if all(standing.phase is not Phase.OWED for standing in standings):
                 own, others = (outcome_of(standing).highest for standing in standings)
                 times.setdefault(part.label, []).append((own, others))

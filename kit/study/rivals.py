@@ -6,13 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from kit.contracts.trial_id import TrialId
 from kit.errors import UsageError
 from kit.records.signing import PublicKey
 from kit.scoring.reading.conditions import hardware_of, recorded_environment
 from kit.scoring.reading.evidence import Evidence, check_disjoint, is_evidence, read_evidence
 from kit.scoring.reading.records import judge_records, ruleset_of, tuning_of
 from kit.scoring.rules import ScoringRules
-from kit.scoring.trial import Slot, TrialResult
+from kit.scoring.trial import TrialResult
 from kit.study.assignment import Assignment
 
 
@@ -21,7 +22,7 @@ class Rivals:
     """What is known of other submissions under the same ruleset."""
 
     trials: tuple[TrialResult, ...] = ()
-    attestations: Mapping[Slot, str] = field(default_factory=dict)  # sha256, by trial
+    attestations: Mapping[TrialId, str] = field(default_factory=dict)  # sha256, by trial
 
 
 NO_RIVALS = Rivals()
@@ -67,7 +68,7 @@ def read_rivals(
     trials = judge_records(evidence, rules, ruleset, without=others).batch.trials
     _require_same_machine(trials, hardware_of(machine))
     digests = _digests(evidence)
-    return Rivals(trials, {t.slot: digests[t.source] for t in trials if t.source in digests})
+    return Rivals(trials, {t.id: digests[t.source] for t in trials if t.source in digests})
 
 
 def _require_variants(assignment: Assignment, rules: ScoringRules) -> None:
@@ -84,7 +85,7 @@ def _require_same_machine(trials: Sequence[TrialResult], here: str) -> None:
         there = hardware_of(recorded_environment(Path(trial.source)))
         if there != here:
             raise UsageError(
-                f"Times compare only on one kind of machine. {trial.slot} of --known ran on "
+                f"Times compare only on one kind of machine. {trial.id} of --known ran on "
                 f"{there}; this is {here}. Leave out --known."
             )
 

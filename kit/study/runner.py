@@ -71,9 +71,9 @@ def run_study(study: Study, *, observer: Observer, signals: Signals) -> Board:
             decision = study.scheduler.next_decision(board)
             if isinstance(decision, Done):
                 break
-            standing = board[decision.slot]
+            standing = board[decision.id]
             if standing.phase is not Phase.OWED:  # a scheduler must not repeat what is finished
-                raise ValueError(f"The scheduler named {decision.slot}, which is not owed.")
+                raise ValueError(f"The scheduler named {decision.id}, which is not owed.")
             _refuse_changes(study.assignment)
             observer.started(decision, standing.next_attempt)
             ended = run_child(
@@ -124,14 +124,15 @@ def _refuse_changes(assignment: Assignment) -> None:
 
 def _require_progress(run: Run, attempt: int, board: Board, ended: Ended) -> None:
     """Stop where it is the machine that fails: further trials would only use up their attempts."""
-    standing = board[run.slot]
+    standing = board[run.id]
+    said = ended.error or f"the process ended with status {ended.status} and said nothing"
     if len(standing.attempts) >= attempt:
-        if standing.attempts[-1].state in OPEN and ended.has_error:
+        last = standing.attempts[-1].tried
+        if last.state in OPEN and (ended.has_error or last.is_free):
             raise TrialError(
-                f"{run.slot}, attempt {attempt}, was not the submission's to end: {ended.error} "
+                f"{run.id}, attempt {attempt}, was not the submission's to end: {said} "
                 "Mend it, then repeat the command: the study goes on where it is."
             )
         return
     kind = UsageError if ended.status == WRONG_REQUEST else TrialError
-    said = ended.error or f"the process ended with status {ended.status} and said nothing"
-    raise kind(f"{run.slot} could not be started: {said}")
+    raise kind(f"{run.id} could not be started: {said}")

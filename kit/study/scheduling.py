@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from kit.scoring.trial import Slot
+from kit.contracts.trial_id import TrialId
 from kit.study.owed import Board
 
 
@@ -13,7 +13,7 @@ from kit.study.owed import Board
 class Run:
     """Run this trial; end it after `stop_after_seconds` of submission time where that is given."""
 
-    slot: Slot
+    id: TrialId
     stop_after_seconds: float | None = None
     rule: str = ""  # why no continuation beyond that could change a score
     evidence: tuple[str, ...] = ()  # sha256 of the attestations that justify it
@@ -37,4 +37,4 @@ class InOrder:
 
     def next_decision(self, board: Board) -> Run | Done:
         """Return the first trial that is owed."""
-        return Run(board.owed[0].slot) if board.owed else Done()
+        return Run(board.owed[0].id) if board.owed else Done()

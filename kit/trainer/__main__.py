@@ -13,7 +13,7 @@ from pathlib import Path
 
 from kit.exchange import directory
 from kit.exchange.channel import Channel, ChannelClosed, connect
-from kit.exchange.messages import MAX_TRACEBACK_CHARACTERS, Failed, Go, Initial, Ready, Setup
+from kit.exchange.messages import Failed, Go, Initial, Ready, Setup
 from kit.trainer.receive import receive
 
 
@@ -64,7 +64,7 @@ def main() -> None:
     except BaseException:  # noqa: BLE001 - submission code may raise anything, SystemExit too
         text = traceback.format_exc()
         print(text, file=sys.stderr, flush=True)
-        channel.send(Failed(step=0, traceback=text[-MAX_TRACEBACK_CHARACTERS:]))
+        channel.send(Failed(step=0, traceback=text))
         os._exit(1)
 
 

@@ -15,10 +15,10 @@ from kit import paths
 from kit.cli.calibrate_setup import DOCUMENT, FRAGMENT, Asked, prepare
 from kit.cli.study_trials import settings_of
 from kit.cli.trial_command import trial_command
+from kit.contracts.trial_id import TrialId
 from kit.errors import UsageError
 from kit.records.ledger import LEDGER, Ledger
 from kit.records.record import TrialState
-from kit.scoring.trial import Slot
 from kit.study.evidence import Evidence
 from kit.study.owed import Board
 from kit.study.runner import Study, run_study
@@ -186,8 +186,8 @@ def test_a_given_setting_skips_the_tuning_and_runs_a_variant(home: Path) -> None
 
     assert prepared.carry_out(run) is None  # nothing was run
     (board,) = boards
-    slots = [standing.slot for standing in board.standings]
-    assert slots == [Slot("adamw", "imagenet_resnet", "silu", 1, 1)]
+    trial_ids = [standing.id for standing in board.standings]
+    assert trial_ids == [TrialId("target-setting-seeds", "adamw", "imagenet_resnet", "silu", 1, 1)]
     assert prepared.question.setting_from is not None
     assert prepared.campaign.output == home / "output"
 

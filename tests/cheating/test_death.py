@@ -30,7 +30,7 @@ def processes_with(text: bytes) -> list[int]:
         pytest.param("abort", "SIGABRT", marks=pytest.mark.slow),
         ("kill", "SIGKILL"),
         pytest.param("segfault", "SIGSEGV", marks=pytest.mark.slow),
-        ("raise", "ValueError: an ordinary mistake"),
+        ("raise", r"ValueError: an ordinary mistake \ud800\u202e\x1b[2J"),
     ],
 )
 def test_a_dead_trainer_leaves_a_failed_record(attack, kind: str, said: str) -> None:
@@ -43,6 +43,9 @@ def test_a_dead_trainer_leaves_a_failed_record(attack, kind: str, said: str) -> 
     if kind == "raise":
         assert "submission.py" in record.failure.traceback
         assert "an ordinary mistake" in record.failure.log_tail
+        assert "\\x1b[2J\\u202e\n" in record.failure.log_tail
+        for line in (*record.failure.traceback.split("\n"), *record.failure.log_tail.split("\n")):
+            assert line.isprintable()
 
 
 def test_a_trainer_over_its_memory_limit_is_stopped(attack) -> None:

@@ -6,21 +6,22 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from kit.contracts.target import Target
+from kit.contracts.trial_id import TrialId
 from kit.records.record import (
     NANOSECONDS,
     Evaluation,
     RulesRecord,
     SeedsRecord,
     Segment,
-    TargetRecord,
     TrainerReport,
     TrialRecord,
     TrialState,
 )
 from kit.referee.events import Outcome
-from tests.records.factory import FORMAT_2
+from tests.records.factory import FORMAT_2, SCHEDULE
 
-TARGET = TargetRecord(metric="accuracy", higher_is_better=True, validation=0.95, test=0.94)
+TARGET = Target(metric="accuracy", higher_is_better=True, validation=0.95, test=0.94)
 FOLDER = Path("/home/ada/stopwatch/results/mini/nadamw/mnist/study_1/trial_1")
 PROJECT = Path("/home/ada/stopwatch")
 REQUEST = ("--workload", "mnist", "--submission", "nadamw")
@@ -30,7 +31,7 @@ def plan(**changes: Any) -> Any:
     """Return what the views read of a `TrialPlan`."""
     target = changes.pop("target", TARGET)
     fields: dict[str, Any] = {
-        "workload_label": "mnist",
+        "id": TrialId("mini", "nadamw", "mnist", None, 1, 1),
         "submission": SimpleNamespace(name="nadamw"),
         "unofficial_reasons": (),
         "ruleset": SimpleNamespace(name="mini"),
@@ -86,6 +87,7 @@ def record(**changes: Any) -> TrialRecord:
             max_runtime_seconds=60.0,
             eval_period_seconds=3.0,
             step_hint=3000,
+            schedule=SCHEDULE,
         ),
         "workload": "mnist",
         "variant": None,

@@ -15,9 +15,9 @@ from kit.calibration.campaign import SEEDS, TUNING
 from kit.cli.calibrate_page import print_calibration
 from kit.cli.main import main
 from kit.cli.views.calibration import CalibrationView
+from kit.contracts.trial_id import TrialId
 from kit.records.ledger import LEDGER, Ledger
 from kit.records.record import TrialState
-from kit.scoring.trial import Slot
 from kit.study.owed import Attempt, Board, board_of
 from kit.study.scheduling import Run
 from tests.calibration.made_up import answer, question, run
@@ -75,10 +75,10 @@ def test_a_wrong_request_is_one_line_and_runs_nothing(
 TARGET = SimpleNamespace(metric="accuracy", higher_is_better=True)
 
 
-def stage(name: str, count: int) -> tuple[Any, list[Slot]]:
+def stage(name: str, count: int) -> tuple[Any, list[TrialId]]:
     tuning = name == TUNING
-    slots = [
-        Slot("racer", "mnist", None, 1 if tuning else i, i if tuning else 1)
+    trial_ids = [
+        TrialId("mini", "racer", "mnist", None, 1 if tuning else i, i if tuning else 1)
         for i in range(1, count + 1)
     ]
     return (
@@ -87,12 +87,12 @@ def stage(name: str, count: int) -> tuple[Any, list[Slot]]:
             ruleset=SimpleNamespace(name=name),
             parts=[SimpleNamespace(label="mnist", rules=SimpleNamespace(target=TARGET))],
         ),
-        slots,
+        trial_ids,
     )
 
 
-def board(slots: list[Slot], states: dict[int, TrialState | None]) -> Board:
-    return board_of(slots, {slots[i]: [Attempt(1, states[i])] for i in states}, 20)
+def board(trial_ids: list[TrialId], states: dict[int, TrialState | None]) -> Board:
+    return board_of(trial_ids, {trial_ids[i]: [Attempt(1, states[i])] for i in states}, 20)
 
 
 def evaluated(value: object) -> dict[str, Any]:
@@ -102,20 +102,20 @@ def evaluated(value: object) -> dict[str, Any]:
 def test_a_log_has_a_line_for_each_start_and_end_and_a_sign_of_life() -> None:
     out, clock = io.StringIO(), [0.0]
     view = CalibrationView(out, steps=3000, now=lambda: clock[0])
-    ours, slots = stage(TUNING, 2)
-    view.begun(ours, board(slots, {}))
-    view.started(Run(slots[0]), 1)
+    ours, trial_ids = stage(TUNING, 2)
+    view.begun(ours, board(trial_ids, {}))
+    view.started(Run(trial_ids[0]), 1)
     for value in (0.5, 0.75, "nan", 0.625):
-        view.event(Run(slots[0]), evaluated(value))
+        view.event(Run(trial_ids[0]), evaluated(value))
     clock[0] = 31.0
-    view.event(Run(slots[0]), {"event": "progress", "step": 1200})
-    view.ended(Run(slots[0]), board(slots, {0: TrialState.COMPLETED_WITHOUT_TARGET}))
-    view.started(Run(slots[1]), 2)
-    view.event(Run(slots[1]), {"event": "note", "message": "no \x1b[31mbwrap"})
+    view.event(Run(trial_ids[0]), {"event": "progress", "step": 1200})
+    view.ended(Run(trial_ids[0]), board(trial_ids, {0: TrialState.COMPLETED_WITHOUT_TARGET}))
+    view.started(Run(trial_ids[1]), 2)
+    view.event(Run(trial_ids[1]), {"event": "note", "message": "no \x1b[31mbwrap"})
     clock[0] = 62.0
-    view.event(Run(slots[1]), {"event": "progress", "step": 0})
-    view.ended(Run(slots[1]), board(slots, {1: TrialState.FAILED}))
-    view.ended(Run(slots[1]), board(slots, {1: None}))
+    view.event(Run(trial_ids[1]), {"event": "progress", "step": 0})
+    view.ended(Run(trial_ids[1]), board(trial_ids, {1: TrialState.FAILED}))
+    view.ended(Run(trial_ids[1]), board(trial_ids, {1: None}))
     view.close()
     assert out.getvalue().splitlines() == [
         "racer: 2 trials of 3,000 steps on mnist, 0 finished",
@@ -133,9 +133,9 @@ def test_a_log_has_a_line_for_each_start_and_end_and_a_sign_of_life() -> None:
 def test_repetitions_are_called_seeds() -> None:
     out = io.StringIO()
     view = CalibrationView(out, steps=3000)
-    ours, slots = stage(SEEDS, 3)
-    view.begun(ours, board(slots, {0: TrialState.COMPLETED_WITHOUT_TARGET}))
-    view.started(Run(slots[2]), 1)
+    ours, trial_ids = stage(SEEDS, 3)
+    view.begun(ours, board(trial_ids, {0: TrialState.COMPLETED_WITHOUT_TARGET}))
+    view.started(Run(trial_ids[2]), 1)
     assert out.getvalue().splitlines() == [
         "racer: 3 repetitions of 3,000 steps on mnist, 1 finished",
         "racer, best setting, seed 3 of 3: started",

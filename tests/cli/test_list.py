@@ -13,6 +13,12 @@ from kit.cli.list import list_
 from kit.cli.tables import Table, print_tables
 from kit.errors import UnknownName
 
+WORKLOAD = """\
+description: Digits.
+metric: accuracy
+loss_type: softmax_cross_entropy
+scales: {mini: {}}
+"""
 MANIFEST = """\
 name: tuned
 authors: [Ada Lovelace]
@@ -26,7 +32,7 @@ tuning: {default: {points: [{a: 1}]}, mini: {fixed: {a: 1}}}
 def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Replace workloads and submissions; the rulesets are the kit's own."""
     for name, path, content in (
-        ("WORKLOADS", "mnist/workload.yaml", "description: Digits.\nscales: {mini: {}}\n"),
+        ("WORKLOADS", "mnist/workload.yaml", WORKLOAD),
         ("SUBMISSIONS", "tuned/submission.yaml", MANIFEST),
     ):
         folder = tmp_path / name
@@ -51,7 +57,7 @@ def test_workloads_are_listed_built_ones_first() -> None:
 def test_submissions_are_listed() -> None:
     row = output("submissions").splitlines()[2]
 
-    assert row == "tuned       default: points, mini: fixed  Tuned ?[2J well [bold]."
+    assert row == "tuned       default: points, mini: fixed  Tuned \\x1b[2J well [bold]."
 
 
 def test_rulesets_are_listed() -> None:
@@ -100,7 +106,7 @@ def test_a_terminal_gets_a_drawn_table_without_control_characters(
     drawn = capsys.readouterr().out
 
     assert "─" in drawn
-    assert "[red]?[2J b" in drawn
+    assert "[red]\\x1b[2J b" in drawn
 
 
 @pytest.mark.parametrize("arguments", [["list"], ["show", "mini"], ["--help"]])

@@ -26,7 +26,8 @@ from kit.cli.views.history import Goal, History
 from kit.cli.views.jsonl import JsonLinesView
 from kit.cli.views.live import LiveView, picture
 from kit.cli.views.plain import PlainView
-from kit.records.record import TargetRecord, TrialState
+from kit.contracts.target import Target
+from kit.records.record import TrialState
 from kit.referee.events import Progress
 from tests.cli import fabricated
 
@@ -113,7 +114,7 @@ def test_live_picture_before_the_first_event():
 
 
 def test_live_picture_of_a_metric_that_falls():
-    target = TargetRecord(metric="loss", higher_is_better=False, validation=0.12)
+    target = Target(metric="loss", higher_is_better=False, validation=0.12)
     goal = Goal.of(fabricated.plan(target=target))
     assert "↓ target ≤ 0.1200" in drawn(History(goal, "process", 1, fabricated.FOLDER))
 
@@ -151,13 +152,17 @@ def test_plain_view_writes_one_line_for_each_event_without_colours():
         "Preparing the data of mnist",
         "mnist · nadamw · ruleset mini · study 1 · trial 1 · attempt 1 · isolation bubblewrap",
         "target: validation accuracy ≥ 0.9500 within 60.0 s of submission time",
-        "training: step 1, 3.10 s of submission time",
-        "evaluation 1: step 1 after 3.10 s, train accuracy 0.1120, validation accuracy 0.1020",
-        "evaluation 2: step 420 after 6.20 s, train accuracy 0.8860, validation accuracy 0.8760",
-        "evaluation 3: step 850 after 9.30 s, train accuracy 0.9310, validation accuracy 0.9210",
-        "evaluation 4: step 1,290 after 12.4 s, train accuracy 0.9630, validation accuracy 0.9530",
+        "training: reported step 1, 3.10 s of submission time",
+        "evaluation 1: reported step 1 after 3.10 s, train accuracy 0.1120,"
+        " validation accuracy 0.1020",
+        "evaluation 2: reported step 420 after 6.20 s, train accuracy 0.8860,"
+        " validation accuracy 0.8760",
+        "evaluation 3: reported step 850 after 9.30 s, train accuracy 0.9310,"
+        " validation accuracy 0.9210",
+        "evaluation 4: reported step 1,290 after 12.4 s, train accuracy 0.9630,"
+        " validation accuracy 0.9530",
         "The second scan found nothing.",
-        "recording: step 1,290, 140.3 steps/s, 12.4 s of submission time",
+        "recording: reported step 1,290, 140.3 steps/s, 12.4 s of submission time",
         "finished: target_reached",
     ]
 
@@ -173,7 +178,7 @@ def test_plain_view_gives_a_sign_of_life_after_ten_seconds_of_silence():
     assert len(stream.getvalue()) == written
     timer.seconds = 10.5
     view.progress(Progress("training", 1000, 10.5, 0.0, 10.5))
-    assert "training: step 1,000" in stream.getvalue()
+    assert "training: reported step 1,000" in stream.getvalue()
 
 
 def test_json_lines_are_strict_json_with_the_event_first():

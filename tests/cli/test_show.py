@@ -9,17 +9,22 @@ from click.testing import CliRunner
 from kit import paths
 from kit.cli.show import show
 from kit.errors import InvalidSubmission, UnknownName
+from kit.rules.folder import compressed_bytes
 from kit.rules.ruleset import load_ruleset
 from kit.rules.submission import load_submission
 
 WORKLOAD = """\
 description: Images.
 metric: accuracy
+loss_type: softmax_cross_entropy
 scales:
-  mini: {model: {widths: [1, 2]}, xla: {cpu: false}, originals: {file: {sha256: abc}}}
+  mini:
+    model: {widths: [1, 2]}
+    xla: {cpu: false}
+    originals: {file: {sha256: %s, sources: [{url: "https://x.example"}]}}
 variants:
   silu: {model: {activation: silu}}
-"""
+""" % ("0" * 64)
 MANIFEST = """\
 name: tuned
 authors: [Ada Lovelace, Charles Babbage]
@@ -83,6 +88,7 @@ def test_a_submission_shows_its_manifest_and_digest() -> None:
     assert "authors Ada Lovelace, Charles Babbage" in shown
     assert f"sha256 {load_submission('tuned').sha256}" in shown
     assert "files submission.py, submission.yaml" in shown
+    assert f"compressed bytes {compressed_bytes(load_submission('tuned').contents)}" in shown
     assert "mini mnist 1,024" in shown
     assert "Tuning for ruleset default: search space:" in shown
     assert "rate min: 0.0001, max: 0.1, scaling: log" in shown
@@ -97,6 +103,9 @@ def test_a_ruleset_shows_its_settings_and_workloads() -> None:
     assert f"sha256 {load_ruleset('algoperf-0.5').sha256}" in shown
     assert "available workloads imagenet_resnet" not in shown  # built at mini scale only
     assert "external tuning 5 studies × 5 trials" in shown
+    limits = "1,048,576 bytes, 65,536 when compressed, .py .yaml .md .txt .lock"
+    assert f"submission at most {limits}" in shown
+    assert "allowed wheels none" in shown
     assert "self-tuning 5 studies, max runtime × 3" in shown
     assert any(line.startswith("held-out variants one each for 6 of: criteo1tb") for line in shown)
     assert "ogbg_gelu mean_average_precision ≥ 0.27771 0.262926 18,477 s (5.1 h) 240 s 80,000" in (

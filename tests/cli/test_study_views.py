@@ -19,9 +19,10 @@ from kit.cli.views.study_lines import StudyJsonView, StudyPlainView
 from kit.cli.views.study_live import StudyLiveView, picture
 from kit.cli.views.study_progress import StudyProgress, cell, short_time
 from kit.cli.views.study_summary import as_dict, print_summary, shown
+from kit.contracts.trial_id import TrialId
 from kit.records.record import TrialState
 from kit.rules.ruleset import load_ruleset
-from kit.scoring.trial import Outcome, Slot
+from kit.scoring.trial import Outcome
 from kit.study.assignment import Assignment, Part
 from kit.study.owed import Attempt, Board, Result, board_of
 from kit.study.scheduling import Run
@@ -46,19 +47,19 @@ def attempt(number: int, state: TrialState | None, seconds: float = 4.0) -> Atte
     return Attempt(number, state, Result(reached, seconds, seconds, "0" * 64, "/r/t", ("by hand",)))
 
 
-def slot(study: int, trial: int, variant: str | None = None) -> Slot:
-    return Slot("racer", "mnist", variant, study, trial)
+def trial_id(study: int, trial: int, variant: str | None = None) -> TrialId:
+    return TrialId("sprint", "racer", "mnist", variant, study, trial)
 
 
 def board(of: Assignment) -> Board:
     attempts = {
-        slot(1, 1): [attempt(1, TrialState.TARGET_REACHED, 4.125)],
-        slot(1, 2): [attempt(1, TrialState.FAILED)],
-        slot(2, 1): [attempt(1, None), attempt(2, TrialState.INTERRUPTED)],
-        slot(2, 2): [attempt(1, TrialState.STOPPED_EARLY, 6.0)],
-        slot(1, 1, "wide"): [attempt(1, TrialState.INTERRUPTED)],
+        trial_id(1, 1): [attempt(1, TrialState.TARGET_REACHED, 4.125)],
+        trial_id(1, 2): [attempt(1, TrialState.FAILED)],
+        trial_id(2, 1): [attempt(1, None), attempt(2, TrialState.INTERRUPTED)],
+        trial_id(2, 2): [attempt(1, TrialState.STOPPED_EARLY, 6.0)],
+        trial_id(1, 1, "wide"): [attempt(1, TrialState.INTERRUPTED)],
     }
-    return board_of(of.slots(), attempts, 2)
+    return board_of(of.trial_ids(), attempts, 2)
 
 
 def drawn(progress: StudyProgress, columns: int) -> list[str]:
@@ -77,7 +78,7 @@ def test_every_trial_has_a_cell_and_the_running_one_its_share() -> None:
     clock = [100.0]
     ours = assignment()
     progress = StudyProgress(ours, board(ours), at(clock))
-    progress.started(Run(slot(1, 1, "wide")), 2)
+    progress.started(Run(trial_id(1, 1, "wide")), 2)
     clock[0] = 175.0
     fields = {"phase": "training", "step": 1200, "submission_seconds": 2.5}
     progress.event({"event": "progress", **fields})
@@ -88,8 +89,8 @@ def test_every_trial_has_a_cell_and_the_running_one_its_share() -> None:
     assert lines[2].split() == ["mnist", "4.12s", "∞", "fail", "∞", "cut", "≥6.00s"]
     assert lines[3].split() == ["mnist_wide", "▸", "25%", "·", "·", "·"]
     assert lines[4:6] == [
-        "mnist_wide, study 1, trial 1, attempt 2",
-        "training, step 1,200, 2.50 s of 10.0 s",
+        "racer, mnist_wide, study 1, trial 1, attempt 2",
+        "training, reported step 1,200, 2.50 s of 10.0 s",
     ]
     assert lines[6] == "validation accuracy 0.5000 (target ≥ 0.6000)"
     assert lines[7] == "elapsed 75.0 s; remaining at most 37.5 s of submission time"
@@ -97,7 +98,7 @@ def test_every_trial_has_a_cell_and_the_running_one_its_share() -> None:
 
 def test_a_narrow_terminal_gets_a_row_for_each_study() -> None:
     ours = assignment(studies=5, trials=5)
-    lines = drawn(StudyProgress(ours, board_of(ours.slots(), {}, 2)), 80)
+    lines = drawn(StudyProgress(ours, board_of(ours.trial_ids(), {}, 2)), 80)
     assert lines[1].split() == ["Workload", "Study", "1", "2", "3", "4", "5"]
     assert [line.split()[0] for line in lines[2:12]] == [
         "mnist", "2", "3", "4", "5", "mnist_wide", "2", "3", "4", "5"
@@ -108,8 +109,8 @@ def test_no_cell_is_wider_than_its_column() -> None:
     states = [None, *TrialState]
     for state in states:
         for seconds in (0.001, 99.94, 3599.0, 86_000.0):
-            attempts = {slot(1, 1): [attempt(1, state, seconds), attempt(2, state, seconds)]}
-            assert len(cell(board_of([slot(1, 1)], attempts, 2)[slot(1, 1)])) <= 7
+            attempts = {trial_id(1, 1): [attempt(1, state, seconds), attempt(2, state, seconds)]}
+            assert len(cell(board_of([trial_id(1, 1)], attempts, 2)[trial_id(1, 1)])) <= 7
 
 
 @pytest.mark.parametrize(
@@ -132,9 +133,9 @@ def test_the_live_view_survives_its_terminal() -> None:
     ours = assignment(remarks=("something is not built",))
     view = StudyLiveView(Terminal(file=Gone(), force_terminal=True))
     view.begun(ours, board(ours))
-    view.started(Run(slot(1, 1)), 1)
-    view.event(Run(slot(1, 1)), {"event": "note", "message": "x"})
-    view.ended(Run(slot(1, 1)), board(ours))
+    view.started(Run(trial_id(1, 1)), 1)
+    view.event(Run(trial_id(1, 1)), {"event": "note", "message": "x"})
+    view.ended(Run(trial_id(1, 1)), board(ours))
     view.close()
 
 
@@ -142,7 +143,7 @@ def test_plain_lines_tell_starts_ends_and_signs_of_life() -> None:
     clock, stream = [0.0], io.StringIO()
     ours = assignment(remarks=("something is not built",))
     view = StudyPlainView(stream, at(clock))
-    run = Run(slot(1, 1, "wide"))
+    run = Run(trial_id(1, 1, "wide"))
     progress = {"event": "progress", "phase": "training", "step": 7, "submission_seconds": 1.0}
     view.begun(ours, board(ours))
     view.started(run, 2)
@@ -156,7 +157,7 @@ def test_plain_lines_tell_starts_ends_and_signs_of_life() -> None:
         " submission time",
         "something is not built",
         "mnist_wide, study 1, trial 1, attempt 2: started",
-        "mnist_wide, study 1, trial 1: training, step 7, 1.00 s of 10.0 s",
+        "mnist_wide, study 1, trial 1: training, reported step 7, 1.00 s of 10.0 s",
         "two lines ?[2J",
         "mnist_wide, study 1, trial 1: interrupted; still owed, 1 of 2 attempts left (4 of 8"
         " trials finished)",
@@ -167,7 +168,7 @@ def test_events_for_a_program_name_their_trial_and_progress_is_thinned() -> None
     clock, stream = [0.0], io.StringIO()
     ours = assignment()
     view = StudyJsonView(stream, at(clock))
-    run = Run(slot(1, 1, "wide"))
+    run = Run(trial_id(1, 1, "wide"))
     view.begun(ours, board(ours))
     view.started(run, 2)
     for moment in (0.0, 0.5, 1.5):
@@ -231,9 +232,9 @@ def test_a_scored_study_leads_to_its_score(
         Part(p.base, p.variant, p.rules.model_copy(update={"scored": True})) for p in ours.parts
     )
     ours = Assignment(load_ruleset("mini"), SUBMISSION, "external", scored, (1,), 1)
-    done = {s: [attempt(1, TrialState.TARGET_REACHED)] for s in ours.slots()}
+    done = {s: [attempt(1, TrialState.TARGET_REACHED)] for s in ours.trial_ids()}
     evidence: Any = SimpleNamespace(assignment=ours, results=tmp_path / "results")
-    print_summary(evidence, board_of(ours.slots(), done, 2), interrupted_by=None, again="x")
+    print_summary(evidence, board_of(ours.trial_ids(), done, 2), interrupted_by=None, again="x")
     output = capsys.readouterr().out
     assert output.splitlines()[1] == "Study complete: 2 trials."
     assert "    kit score results --ruleset mini --held-out mnist=wide\n" in output

@@ -43,7 +43,7 @@ def test_sound_record_is_explained(results: Results, capsys: pytest.CaptureFixtu
     assert lines[0] == ("VERIFIED: example on mnist, ruleset example, study 1, trial 1, attempt 1")
     text = "\n".join(lines)
     assert "state         target_reached: The validation metric reached the target." in text
-    assert "time          6.012 s to the target, step 301" in text
+    assert "time          6.012 s to the target, reported step 301" in text
     assert f"verdict code  {written.verdict_code}" in text
     assert "signed by     development key (trusted)" in text
     assert f"key id        {results.key.key_id}" in text
@@ -71,6 +71,44 @@ def test_unknown_key_is_integrity_only(
     assert output.startswith("VERIFIED (integrity only, unknown key): example on mnist")
     assert "signed by     development key (a name that anyone can choose)" in output
     assert "Note: attestation.json: Unknown key: integrity only." in output
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("report.html", b"<!doctype html>", "is a page made from records, so there is nothing in"),
+        ("leaderboard.csv", b"submission,score", "is a table made from records"),
+        ("curves.PNG", b"\x89PNG\r\n", "is a figure made from records"),
+        (
+            "results.zip",
+            b"PK\x03\x04",
+            "is an archive, so there is nothing in it to verify. ",
+        ),
+        ("old.jsonl", b'{"entry": 1}', "is not named ledger.jsonl"),
+        ("empty", b"", "holds no signature"),
+    ],
+)
+def test_a_file_that_is_no_evidence_is_not_accused_of_tampering(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, content: bytes, said: str
+) -> None:
+    path = tmp_path / name
+    path.write_bytes(content)
+    assert kit("verify", path) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith(f"Error: {path} {said}")
+    assert "Give the folder of a record (with trial.json)" in captured.err
+    assert captured.err.count("\n") == 1
+
+
+def test_an_attestation_under_another_name_is_verified(
+    results: Results, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    written = results.run(make_trial())
+    envelope = (written.folder / ATTESTATION).read_bytes()
+    for content, code in ((envelope, 0), (b" \n" + envelope, 1)):
+        (tmp_path / "from-wandb").write_bytes(content)
+        assert kit("verify", tmp_path / "from-wandb") == code
 
 
 @pytest.mark.usefixtures("stranger")
@@ -179,7 +217,7 @@ def test_control_characters_of_a_record_stay_out_of_the_terminal(
     assert kit("verify", folder) == 0
     output = capsys.readouterr().out
     assert "\x1b[2J" not in output
-    assert "\N{REPLACEMENT CHARACTER}[2JVERIFIED" in output
+    assert "\\x1b[2JVERIFIED" in output
 
 
 def test_verification_imports_no_framework(results: Results) -> None:

@@ -16,6 +16,7 @@ from kit import paths
 from kit.data import Preparation
 
 CONTENT = bytes(range(100))
+ABOUT = {"description": "Digits.", "metric": "accuracy", "loss_type": "softmax_cross_entropy"}
 
 
 class Toy:
@@ -39,7 +40,7 @@ class Toy:
         }
         file = self.workloads / "toy" / "workload.yaml"
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(yaml.safe_dump({"scales": scales}))
+        file.write_text(yaml.safe_dump({**ABOUT, "scales": scales}))
 
     def prepare(self, preparation: Preparation) -> None:
         """Stand in for workloads/toy/prepare.py."""

@@ -112,13 +112,6 @@ def test_unknown_names_are_refused(toy):
         prepare("toy", "tiny")
 
 
-def test_original_without_a_checksum_is_refused(toy):
-    file = toy.workloads / "toy" / "workload.yaml"
-    file.write_text("scales: {mini: {originals: {digits: {sources: []}}}}")
-    with pytest.raises(InvalidFile, match="original 'digits' needs exactly the keys sha256, sour"):
-        prepare("toy", "mini")
-
-
 def test_folder_that_cannot_be_written_is_reported_in_one_line(toy, tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("STOPWATCH_DATA", str(tmp_path / "file"))

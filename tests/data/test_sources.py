@@ -14,8 +14,8 @@ from kit import paths
 from kit.data.archives import TIMEOUT_SECONDS, fetch_python_package, locked_requirement
 from kit.data.content import SourceFailed
 from kit.data.progress import SilentProgress
-from kit.data.sources import DebianPackage, LocalFile, PythonPackage, Url, parse_source
-from kit.errors import InvalidFile
+from kit.data.sources import DebianPackage, LocalFile, PythonPackage, Url, source
+from kit.contracts.workload_manifest import SourceEntry
 
 LOCK = """\
 # a comment
@@ -68,7 +68,7 @@ def test_archive_itself_is_an_original_without_a_member(lock, tmp_path):
     PythonPackage("first").provide(tmp_path / "archive", SilentProgress())
     folder = tmp_path / "data" / "sources" / "archives" / "first"
     assert (tmp_path / "archive").read_bytes() == next(folder.iterdir()).read_bytes()
-    assert parse_source({"python_package": "first"}, where="toy") == PythonPackage("first")
+    assert source(SourceEntry(python_package="first")) == PythonPackage("first")
 
 
 def test_missing_member_is_named(lock, tmp_path):
@@ -161,7 +161,7 @@ def test_machine_without_debian_tools_is_told_so(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("entry", "source"),
+    ("entry", "expected"),
     [
         ({"file": "/x"}, LocalFile(Path("/x"))),
         ({"url": "https://x"}, Url("https://x")),
@@ -169,13 +169,5 @@ def test_machine_without_debian_tools_is_told_so(tmp_path, monkeypatch):
         ({"debian_package": "a", "member": "b"}, DebianPackage("a", "b")),
     ],
 )
-def test_each_kind_of_source_is_read(entry, source):
-    assert parse_source(entry, where="toy") == source
-
-
-@pytest.mark.parametrize("entry", [{"ftp": "x"}, {"url": "x", "md5": "y"}, {"url": 3}, "x", None])
-def test_unknown_source_is_refused(entry):
-    with pytest.raises(
-        InvalidFile, match=r"^toy: unknown source. Choose one of: file, url, python"
-    ):
-        parse_source(entry, where="toy")
+def test_each_kind_of_source_is_read(entry, expected):
+    assert source(SourceEntry(**entry)) == expected

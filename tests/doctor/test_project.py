@@ -85,12 +85,12 @@ def workloads(tmp_path, monkeypatch):
     monkeypatch.setattr(paths, "WORKLOADS", tmp_path / "workloads")
     monkeypatch.setenv("STOPWATCH_DATA", str(tmp_path / "data"))
     original = {"sha256": "0" * 64, "sources": [{"file": "x"}]}
-    monkeypatch.setattr("kit.data.definition._original", lambda *_: original)
+    about = {"description": "Digits.", "metric": "accuracy", "loss_type": "softmax_cross_entropy"}
     scales = {scale: {"originals": {"x": original}} for scale in ("mini", "full")}
     for name in ("digits", "words"):
         folder = tmp_path / "workloads" / name
         folder.mkdir(parents=True)
-        (folder / "workload.yaml").write_text(json.dumps({"scales": scales}))
+        (folder / "workload.yaml").write_text(json.dumps({**about, "scales": scales}))
     for scale in scales:
         for part in PARTS:
             folder = scale_folder("digits", scale) / part

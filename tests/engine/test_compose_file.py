@@ -70,6 +70,7 @@ def test_a_trial_names_no_variable_that_the_kit_does_not_give(given):
     """One that it leaves out could come from the user's shell, or from a file `.env`."""
     services = [SERVICES[name] for name in TRIAL]
     wanted = named([*services, FILE["volumes"], FILE["secrets"]["signing_key"]]).keys()
+    wanted |= named(FILE["secrets"]["inspection"]).keys()
     wanted |= {name for service in TRIAL for name in bare(SERVICES[service])}
     assert len(wanted) > 20
     assert wanted <= given.keys()
@@ -145,6 +146,12 @@ def test_only_a_referee_has_the_signing_key_and_only_the_upload_that_of_wandb():
     assert {name for name, held in secrets.items() if "wandb_key" in held} == {"upload"}
     key = {name for name, service in SERVICES.items() if "STOPWATCH_KEY_FILE" in str(service)}
     assert key == set(REFEREES)
+
+
+def test_only_a_referee_reads_the_inspection_and_by_hand_there_is_none():
+    holders = {name for name, service in SERVICES.items() if "inspection" in str(service)}
+    assert holders == set(REFEREES)
+    assert FILE["secrets"]["inspection"]["file"] == "${INSPECTION_FILE:-/dev/null}"
 
 
 def test_only_a_referee_writes_results():

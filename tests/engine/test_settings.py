@@ -19,7 +19,7 @@ from kit.rules.planning import plan_trial
 from tests.conftest import CHEATING, write_attack
 
 GIB = 1 << 30
-ACCESS = Access(Path("/keys/organiser.pem"), "organiser", 997)
+ACCESS = Access(Path("/keys/organiser.pem"), "organiser", 997, Path("/memory/inspection.json"))
 IMAGES = Images("sha256:1", "sha256:2")
 
 
@@ -55,6 +55,7 @@ def test_a_trial_is_described_by_names_numbers_and_places(planned):
         "STOPWATCH_KEY": "organiser",
         "STOPWATCH_KEY_FILE": "/keys/organiser.pem",
         "STOPWATCH_GID": "997",
+        "INSPECTION_FILE": "/memory/inspection.json",
     }
     assert expected.items() <= given.items()
 

@@ -53,7 +53,7 @@ def test_specification_leads_from_the_verdict_to_the_evidence(read):
             "| first | 1.0000 |",
             "profile/first",
             '"xAxis": "submission_seconds"',
-            "validation/accuracy against steps",
+            "validation/accuracy against reported steps",
             '"viewType": "Run Comparer"',
             f"team/stopwatch/artifacts/stopwatch-evidence/evidence-{board.links[0].run_id}/SW-",
         )

@@ -52,7 +52,7 @@ def test_every_new_head_is_sent_once(own):
     assert follower.step()
     own.ledger.end(which, TrialState.FAILED, None, own.key)
     assert follower.step()
-    assert sender.sent == [3, 4]
+    assert sender.sent == [4, 5]
 
 
 def test_lost_connection_is_caught_up_with_the_newest_head(own):
@@ -66,14 +66,14 @@ def test_lost_connection_is_caught_up_with_the_newest_head(own):
     assert not follower.step()  # not at once: the server is spared
     now[0] = 100.0
     assert follower.step()
-    assert sender.sent == [4]
+    assert sender.sent == [5]
 
 
 def test_torn_last_line_is_not_sent(own):
     own.start(make_trial().record)
     with own.ledger.path.open("ab") as file:
         file.write(b'{"index": 3')
-    assert read_head(own.ledger.path).entry.index == 2
+    assert read_head(own.ledger.path).entry.index == 3
 
 
 def test_file_that_is_no_ledger_is_refused(own):

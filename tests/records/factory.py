@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from kit.contracts.target import Target
 from kit.records.files import WrittenRecord, write_record
 from kit.records.ledger import LEDGER, Ledger
 from kit.records.ledger_entry import Identification, StudyBody
@@ -20,9 +21,9 @@ from kit.records.record import (
     FreezingRecord,
     HostRecord,
     RulesRecord,
+    ScheduleRecord,
     SeedsRecord,
     Segment,
-    TargetRecord,
     TrainerReport,
     TrialRecord,
     TrialState,
@@ -40,6 +41,7 @@ ENVIRONMENT = {"python": "3.11", "hardware": {"cpus": 2}, "ratio": float("inf")}
 LOG = b"step 1\nstep 2\n\xff not text\n"
 PERIOD_NS = 2 * NANOSECONDS
 TARGET = 0.9
+SCHEDULE = ScheduleRecord(kind="after_previous", late_limit_seconds=2.0)
 FORMAT_1 = "stopwatch/trial/1"
 FORMAT_2: dict[str, Any] = {
     "initial_metrics": {"validation/accuracy": 0.05, "test/accuracy": 0.04},
@@ -92,10 +94,11 @@ def make_trial(
             ruleset="example",
             ruleset_sha256="ab" * 32,
             scale="mini",
-            target=TargetRecord(metric="accuracy", higher_is_better=True, validation=TARGET),
+            target=Target(metric="accuracy", higher_is_better=True, validation=TARGET),
             max_runtime_seconds=60.0,
             eval_period_seconds=PERIOD_NS / NANOSECONDS,
             step_hint=1000,
+            **({} if fields.get("format") == FORMAT_1 else {"schedule": SCHEDULE}),
         ),
         "workload": "mnist",
         "variant": None,
@@ -204,15 +207,17 @@ class Results:
     def folder(self, record: TrialRecord) -> Path:
         """Return where a record lies."""
         end = f"_attempt_{record.attempt}" if record.attempt > 1 else ""
-        path = self.root / record.rules.ruleset / record.submission / record.workload_label
+        path = self.root / record.rules.ruleset / record.submission / record.id.label
         return path / f"study_{record.study}" / f"trial_{record.trial}{end}"
 
     def start(self, record: TrialRecord) -> Identification:
-        """Enter the study's commitment and the start."""
+        """Enter the study's commitment and the start, and that of its clock."""
         which = Identification.of(record)
         if not any(entry.kind == "study" for entry in self.ledger.entries()):
             self.ledger.append("study", study_body(record), self.key)
         self.ledger.start(which, self.key)
+        if record.submission_seconds > 0:
+            self.ledger.clock(which, self.key)
         return which
 
     def write(

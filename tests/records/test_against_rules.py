@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from kit.records.against_rules import check_rules
-from kit.records.record import FreezingRecord, RulesRecord, TargetRecord, TrialState
+from kit.records.record import FreezingRecord, RulesRecord, ScheduleRecord, TrialState
 from kit.rules.ruleset import Wheel, WorkloadRules, load_ruleset
 from tests.records.factory import Trial, changed, changed_evaluation, make_trial
 
@@ -33,10 +33,16 @@ def recorded(rules: WorkloadRules, **fields: Any) -> Trial:
             ruleset="mini",
             ruleset_sha256=RULESET.sha256,
             scale="mini",
-            target=TargetRecord(**rules.target.model_dump()),
+            target=rules.target,
             max_runtime_seconds=rules.max_runtime_seconds,
             eval_period_seconds=rules.eval_period_seconds,
             step_hint=rules.step_hint,
+            schedule=ScheduleRecord(
+                kind=RULESET.evaluations.schedule,
+                late_limit_seconds=RULESET.evaluations.late_limit_seconds(
+                    rules.eval_period_seconds
+                ),
+            ),
         ),
         **{"batch_size": 64, "hyperparameters": {"rate": 0.2}, **fields},
     )

@@ -78,7 +78,7 @@ def test_each_format_is_read_as_it_was_written() -> None:
         (NEW, {"precision": None}, "precision: format 2 requires this field"),
         (NEW, {"colour": "red"}, "colour: Extra inputs are not permitted"),
         (OLD, {"colour": "red"}, "colour: Extra inputs are not permitted"),
-        (NEW, {"format": "stopwatch/trial/1"}, "initial_metrics: format 1 has no such field"),
+        (NEW, {"format": "stopwatch/trial/1"}, "rules.schedule: format 1 has no such field"),
         (
             NEW,
             {"format": "stopwatch/trial/3", "colour": "red"},

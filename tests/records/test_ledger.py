@@ -6,6 +6,7 @@ import fcntl
 import itertools
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -105,6 +106,44 @@ def test_attempts_are_paired_with_their_ends(ledger: Ledger) -> None:
     ledger.start(attempt(2), KEY)
     assert [a.state for a in ledger.attempts(FIRST)] == [TrialState.INTERRUPTED, None]
     assert [a.identification.trial for a in ledger.attempts()] == [1, 2, 1]
+
+
+def test_the_ledger_tells_whether_the_clock_started(ledger: Ledger) -> None:
+    fill(ledger, 2)
+    ledger.clock(attempt(2), KEY)
+    assert [a.tried.clock_started for a in ledger.attempts()] == [False, True]
+    assert verify_chain(ledger.path).problem is None
+
+
+def test_attempts_of_an_older_ledger_count_as_started(ledger: Ledger) -> None:
+    """Their start entries state no format, and their clocks are not entered."""
+    ledger.append("start", FIRST, KEY)
+    (only,) = ledger.attempts()
+    assert "format" not in only.start.body
+    assert only.tried.clock_started
+    assert verify_chain(ledger.path).problem is None
+
+
+@pytest.mark.parametrize(
+    ("kinds", "problem"),
+    [
+        (["clock"], "line 2: .* started its clock, but no such attempt was started"),
+        (["start", "clock", "clock"], "line 4: .* started its clock twice"),
+        (["start", "end", "clock"], "line 4: .* started its clock after its end"),
+        (["start", "clock", "end", "end"], "line 5: .* ended twice"),
+    ],
+)
+def test_clock_entries_that_cannot_be_are_found(
+    ledger: Ledger, kinds: list[str], problem: str
+) -> None:
+    enter = {
+        "start": lambda: ledger.start(FIRST, KEY),
+        "clock": lambda: ledger.clock(FIRST, KEY),
+        "end": lambda: ledger.end(FIRST, TrialState.FAILED, None, KEY),
+    }
+    for kind in kinds:
+        enter[kind]()
+    assert re.match(problem, verify_chain(ledger.path).problem or "")
 
 
 def test_only_an_interrupted_attempt_may_be_repeated(ledger: Ledger) -> None:
@@ -267,7 +306,10 @@ def test_empty_or_missing_ledger_is_no_sound_chain(ledger: Ledger) -> None:
 @pytest.mark.parametrize(
     ("bodies", "message"),
     [
-        ([("end", 1)], "line 2: example/example/mnist, study 1, trial 1, attempt 1 ended, but no"),
+        (
+            [("end", 1)],
+            "line 2: example: example, mnist, study 1, trial 1, attempt 1 ended, but no",
+        ),
         ([("start", 1), ("start", 1)], "attempt 1 was started twice"),
         ([("start", 1), ("end", 1), ("end", 1)], "attempt 1 ended twice"),
     ],

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from kit.records.recompute import recompute
-from kit.records.record import NANOSECONDS, StopReason, TargetRecord, TrialState
-from tests.records.factory import PERIOD_NS, Trial, changed, changed_evaluation, make_trial
+from kit.contracts.target import Target
+from kit.records.recompute import first_reaching, recompute
+from kit.records.record import NANOSECONDS, ScheduleRecord, StopReason, TrialState
+from tests.records.factory import (
+    FORMAT_1,
+    PERIOD_NS,
+    Trial,
+    changed,
+    changed_evaluation,
+    make_trial,
+)
 
 
 def found(trial: Trial, status: str = "problem") -> list[str]:
@@ -59,7 +69,9 @@ def test_evaluations_are_an_eval_period_apart(trial: Trial) -> None:
         time_to_target_seconds=None,
     )
     problems = found(slow)
-    assert any("Evaluation 2 came at 2.00" in text and "(3 s)" in text for text in problems)
+    assert any(
+        "Evaluation 2 came at 2.00" in text and "eval period: 3 s" in text for text in problems
+    )
     assert any("Evaluation 2 is said to be due at 2001234567 ns, by the" in t for t in problems)
 
 
@@ -73,6 +85,68 @@ def test_only_the_last_evaluation_may_come_early() -> None:
         early = changed_evaluation(last, 1, submission_ns=due_ns - PERIOD_NS)
         early = changed_evaluation(early, 2, due_ns=due_ns)
         assert any("came at 2.00" in text for text in found(early)) is not excused
+
+
+def fixed_trial(*evaluations: tuple[float, float, float], **fields: Any) -> Trial:
+    """Return a trial by a fixed schedule of 2 s, from (submission s, due s, value) each."""
+    trial = make_trial(values=tuple(value for *_, value in evaluations), **fields)
+    schedule = ScheduleRecord(kind="fixed", late_limit_seconds=0.5)
+    rules = trial.record.rules.model_copy(update={"schedule": schedule})
+    rows = tuple(
+        row.model_copy(
+            update={
+                "submission_ns": round(moment * NANOSECONDS),
+                "due_ns": round(due * NANOSECONDS),
+            }
+        )
+        for row, (moment, due, _) in zip(trial.evaluations, evaluations, strict=True)
+    )
+    return Trial(trial.record.model_copy(update={"rules": rules}), rows)
+
+
+def about_the_schedule(trial: Trial) -> list[str]:
+    return [text for text in found(trial) if text.startswith("schedule")]
+
+
+def test_a_fixed_schedule_counts_multiples_of_the_period_and_skips_missed_ones() -> None:
+    sound = fixed_trial((2.1, 2, 0.1), (7.9, 6, 0.1), (8.3, 8, 0.95))
+    assert about_the_schedule(sound) == []
+    for moment, due in ((8.3, 6), (7.95, 8)):
+        wrong = fixed_trial((2.1, 2, 0.1), (7.9, 6, 0.1), (moment, due, 0.95))
+        assert about_the_schedule(wrong)
+
+
+def test_by_a_fixed_schedule_a_trainer_that_finishes_waits_unless_the_budget_ends() -> None:
+    state = {"state": TrialState.COMPLETED_WITHOUT_TARGET}
+    early = fixed_trial((2.1, 2, 0.1), (3.5, 4, 0.4), **state)
+    assert about_the_schedule(early) == [
+        "schedule: Evaluation 2 came at 3.500 s, before 4.000 s, when it was due (eval period: "
+        "2 s)."
+    ]
+    rules = early.record.rules.model_copy(update={"max_runtime_seconds": 4.0})
+    assert about_the_schedule(changed(early, rules=rules)) == []
+
+
+@pytest.mark.parametrize(("late", "counts"), [(0.5, True), (0.6, False)])
+def test_a_late_evaluation_does_not_reach_the_target(late: float, counts: bool) -> None:
+    trial = fixed_trial((2.1, 2, 0.1), (4 + late, 4, 0.95))
+    text = "state: The state is target_reached, but no evaluation reached the target."
+    assert (text not in found(trial)) is counts
+    assert (first_reaching(trial.record.rules, trial.evaluations) is not None) is counts
+
+
+def test_the_evaluation_after_step_one_does_not_reach_the_target_since_format_2() -> None:
+    values = (0.95, 0.1, 0.96)
+    assert found(make_trial(values=values)) == []
+    old = found(make_trial(values=values, format=FORMAT_1))
+    assert "target: Evaluation 1 reached the target, but 2 more followed." in old
+
+
+def test_evaluations_at_chosen_steps_come_whenever_they_come() -> None:
+    schedule = ScheduleRecord(kind="chosen_steps", late_limit_seconds=0.5)
+    trial = fixed_trial((0.3, 0.3, 0.1), (5.0, 5.0, 0.95))
+    rules = trial.record.rules.model_copy(update={"schedule": schedule})
+    assert about_the_schedule(changed(trial, rules=rules)) == []
 
 
 def test_evaluation_lies_within_the_budget(trial: Trial) -> None:
@@ -104,11 +178,11 @@ def test_nan_never_reaches_a_target() -> None:
 
 
 def test_lower_is_better_for_a_loss() -> None:
-    target = TargetRecord(metric="accuracy", higher_is_better=False, validation=0.3)
+    target = Target(metric="accuracy", higher_is_better=False, validation=0.3)
     base = make_trial()
     rules = base.record.rules.model_copy(update={"target": target})
     assert any(
-        "Evaluation 1 reached the target" in text for text in found(changed(base, rules=rules))
+        "Evaluation 2 reached the target" in text for text in found(changed(base, rules=rules))
     )
     falling = make_trial(values=(0.5, 0.4, 0.3), rules=rules)
     assert found(falling) == []

@@ -42,8 +42,8 @@ def test_started_attempt_without_an_end_is_listed(results: Results) -> None:
     report = verify_tree(results.root)
     assert report.ok
     assert told(report, "note") == [
-        "ledger.jsonl: example/example/mnist, study 1, trial 2, attempt 1: started, no end. Unless "
-        "it still runs, it counts as missed (infinity)."
+        "ledger.jsonl: example: example, mnist, study 1, trial 2, attempt 1: started, no end. "
+        "Unless it still runs, it counts as missed (infinity)."
     ]
 
 
@@ -52,7 +52,7 @@ def test_missing_record_is_found(results: Results) -> None:
     shutil.rmtree(results.run(make_trial(trial=2)).folder)
     report = verify_tree(results.root)
     assert told(report) == [
-        "ledger.jsonl: example/example/mnist, study 1, trial 2, attempt 1: ended as "
+        "ledger.jsonl: example: example, mnist, study 1, trial 2, attempt 1: ended as "
         "target_reached, but its record is missing or altered."
     ]
     below = verify_tree(results.root / "example" / "example" / "mnist")
@@ -65,6 +65,19 @@ def test_attempt_that_left_no_record_is_listed(results: Results) -> None:
     report = verify_tree(results.root)
     assert report.ok
     assert "ended as failed and left no record." in told(report, "note")[0]
+
+
+def test_attempts_that_ended_during_set_up_are_listed(results: Results) -> None:
+    for trial, ended in ((1, False), (2, True)):
+        which = Identification.of(make_trial(trial=trial).record)
+        results.ledger.start(which, results.key)
+        if ended:
+            results.ledger.end(which, TrialState.INTERRUPTED, None, results.key)
+    report = verify_tree(results.root)
+    assert report.ok
+    notes = told(report, "note")
+    assert len(notes) == 2
+    assert all("ended during set-up, or still runs; it is not used up." in n for n in notes)
 
 
 def test_repetition_without_an_interruption_is_listed(results: Results) -> None:
@@ -105,7 +118,7 @@ def test_broken_ledger_is_told_once_for_the_folder(results: Results) -> None:
     report = verify_tree(results.root)
     assert not report.ok
     assert told(report) == [
-        f"ledger.jsonl: {results.ledger.path}: line 4: the line is incomplete: no newline at its "
+        f"ledger.jsonl: {results.ledger.path}: line 5: the line is incomplete: no newline at its "
         "end."
     ]
 

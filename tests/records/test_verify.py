@@ -52,7 +52,7 @@ def test_sound_record_of_a_trusted_key(results: Results) -> None:
     assert report.verdict_code == written.verdict_code
     assert report.envelope_sha256 == written.envelope_sha256
     sentences = {f.check: f.sentence for f in report.findings if f.status == "ok"}
-    assert sentences["ledger entries"] == "Start and end are entered in lines 3 and 4 of 4."
+    assert sentences["ledger entries"] == "Start and end are entered in lines 3, 4, 5 of 5."
     assert sentences["source"] == "The archive is the submission that ran."
 
 
@@ -174,7 +174,7 @@ def test_record_signed_again_does_not_fit_the_ledger(results: Results) -> None:
     resign(folder, results.key)
     problems = told(verify_record(folder, trusted=[results.key.public]))
     assert len(problems) == 1
-    assert problems[0].startswith("ledger.jsonl: Line 4 names the attestation with sha256")
+    assert problems[0].startswith("ledger.jsonl: Line 5 names the attestation with sha256")
 
 
 def test_record_signed_by_another_key_does_not_fit_the_ledger(results: Results) -> None:
@@ -238,7 +238,7 @@ class TestLedger:
         results.start(make_trial(trial=2).record)
         folder = results.write(make_trial()).folder
         assert told(verify_record(folder)) == [
-            "ledger.jsonl: No entry says that example/example/mnist, study 1, trial 1, attempt 1 "
+            "ledger.jsonl: No entry says that example: example, mnist, study 1, trial 1, attempt 1 "
             "was started."
         ]
 
@@ -256,6 +256,19 @@ class TestLedger:
         results.ledger.path.write_bytes(b"".join(lines[:-1]))
         assert any("has a start but no end" in text for text in told(verify_record(folder)))
 
+    def test_submission_time_without_a_started_clock(self, results: Results) -> None:
+        """Who strikes the entry could repeat a trial at will."""
+        trial = make_trial(state=TrialState.INTERRUPTED)
+        results.start(make_trial(trial=2).record)
+        which = Identification.of(trial.record)
+        results.ledger.start(which, results.key)
+        written = results.write(trial)
+        results.ledger.end(which, trial.record.state, written.envelope_sha256, results.key)
+        assert told(verify_record(written.folder)) == [
+            "ledger.jsonl: example: example, mnist, study 1, trial 1, attempt 1 used 6.012 s of "
+            "submission time, but no entry says that its clock started."
+        ]
+
     def test_other_seed(self, results: Results) -> None:
         trial = make_trial()
         which = results.start(trial.record)
@@ -264,7 +277,7 @@ class TestLedger:
         written = results.write(changed(trial, attempt=2))
         results.ledger.end(other, trial.record.state, written.envelope_sha256, results.key)
         problems = told(verify_record(written.folder))
-        assert any(text.startswith("ledger.jsonl: Line 4 says seed_comm") for text in problems)
+        assert any(text.startswith("ledger.jsonl: Line 5 says seed_comm") for text in problems)
 
     def test_other_state(self, results: Results) -> None:
         trial = make_trial()
@@ -272,7 +285,7 @@ class TestLedger:
         written = results.write(trial)
         results.ledger.end(which, TrialState.FAILED, written.envelope_sha256, results.key)
         assert told(verify_record(written.folder)) == [
-            "ledger.jsonl: Line 4 says state failed; trial.json says target_reached."
+            "ledger.jsonl: Line 5 says state failed; trial.json says target_reached."
         ]
 
     def test_rewritten_ledger(self, results: Results) -> None:
@@ -290,6 +303,7 @@ class TestLedger:
         trial = make_trial()
         which = Identification.of(trial.record)
         results.ledger.start(which, results.key)
+        results.ledger.clock(which, results.key)
         written = results.write(trial)
         results.ledger.end(which, trial.record.state, written.envelope_sha256, results.key)
         assert told(verify_record(written.folder)) == [

@@ -152,7 +152,7 @@ def test_what_the_container_says_of_itself_is_checked_before_anything_starts(
     awaited.tree.pids = set
     run("exec sleep 600")  # on this machine, where everything can be seen
     with pytest.raises(TrialError, match=r"the trainer can (see|write to) /"):
-        awaited.check_walls(Path("/data/mnist/mini/train"))
+        awaited.check_walls(Path("/data/mnist/mini/train"), None)
 
 
 def test_a_status_of_nothing_is_not_reported(awaited, exchange, namespace):

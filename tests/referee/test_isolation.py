@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -70,3 +71,25 @@ def test_without_bubblewrap_auto_says_what_is_weaker_and_how_to_get_it(
 def test_an_unknown_level_names_the_choices() -> None:
     with pytest.raises(UsageError, match="Choose one of: auto, bubblewrap, process"):
         choose("jail")
+
+
+def test_another_training_split_is_seen_at_the_path_of_the_prepared_one(
+    folders: TrainerFolders, tmp_path: Path
+) -> None:
+    if problem := isolation.bubblewrap_problem():
+        pytest.skip(problem)
+    for name in ("train", "permuted"):
+        (tmp_path / name).mkdir(exist_ok=True)
+        (tmp_path / name / "targets").write_text(name)
+    folders = replace(folders, training_source=tmp_path / "permuted")
+    command = launch("bubblewrap", folders).command
+    read = [*command[: command.index("--") + 1], "/bin/cat", str(tmp_path / "train" / "targets")]
+    assert subprocess.run(read, capture_output=True, check=True, text=True).stdout == "permuted"
+
+
+def test_without_a_sandbox_the_data_folder_is_that_of_the_other_split(
+    folders: TrainerFolders, tmp_path: Path
+) -> None:
+    other = tmp_path / "root" / "mnist" / "mini" / "train"
+    launched = launch("process", replace(folders, training_source=other))
+    assert launched.environment["STOPWATCH_DATA"] == str(tmp_path / "root")

@@ -6,12 +6,14 @@ import math
 
 import pytest
 
+from kit.contracts.target import Target
 from kit.errors import RuleViolation
 from kit.records.record import Evaluation, TrialState
+from kit.records.schedule import Kind, Schedule
 from kit.referee.clock import Clock
-from kit.referee.judge import Judge
+from kit.referee.judge import PATIENCE, Judge
 from kit.rules.plan import EarlyStop
-from kit.rules.ruleset import Ruleset, Target, WorkloadRules, load_ruleset
+from kit.rules.ruleset import Ruleset, WorkloadRules, load_ruleset
 
 SECOND = 10**9
 
@@ -24,6 +26,7 @@ class Trial:
         *,
         higher_is_better: bool = True,
         target: float = 0.9,
+        kind: Kind = "fixed",
         stop: EarlyStop | None = None,
     ) -> None:
         self.now_ns = 0
@@ -36,7 +39,8 @@ class Trial:
             eval_period_seconds=10,
             step_hint=1000,
         )
-        self.judge = Judge(rules, self.ruleset, self.clock, stop=stop)
+        schedule = Schedule(kind, period_ns=10 * SECOND, late_ns=2 * SECOND)
+        self.judge = Judge(rules, self.ruleset, self.clock, schedule, stop=stop)
 
     def run(self, seconds: float) -> None:
         self.now_ns += round(seconds * SECOND)
@@ -65,8 +69,24 @@ class Trial:
         )
 
 
-def test_the_first_evaluation_is_due_at_once_the_next_a_period_of_submission_time_later() -> None:
+def test_a_fixed_schedule_is_due_at_multiples_of_the_period_whatever_the_trainer_did() -> None:
     trial = Trial()
+    trial.run(9.999)
+    assert not trial.judge.evaluation_is_due()
+    assert trial.judge.seconds_until_next_event() == pytest.approx(0.001)
+    trial.run(1.001)
+    assert trial.judge.evaluation_is_due()
+    trial.evaluate(80, 0.1)  # at 11 s
+    assert not trial.judge.evaluation_is_due()
+    assert trial.judge.seconds_until_next_event() == pytest.approx(9)
+    trial.run(32)  # 20 s, 30 s and 40 s pass
+    trial.evaluate(81, 0.1)
+    assert [e.due_ns for e in trial.judge.evaluations] == [10 * SECOND, 40 * SECOND]
+    assert trial.judge.seconds_until_next_event() == pytest.approx(7)  # missed ones are skipped
+
+
+def test_the_published_schedule_is_due_at_once_and_a_period_after_each_evaluation() -> None:
+    trial = Trial(kind="after_previous")
     assert trial.judge.evaluation_is_due()
     trial.run(3)
     trial.evaluate(1, 0.1)
@@ -76,6 +96,29 @@ def test_the_first_evaluation_is_due_at_once_the_next_a_period_of_submission_tim
     assert trial.judge.seconds_until_next_event() == pytest.approx(0.001)
     trial.run(0.001)
     assert trial.judge.evaluation_is_due()
+
+
+@pytest.mark.parametrize(
+    ("kind", "seconds", "reached"),
+    [
+        ("fixed", (11.9,), [True]),
+        ("fixed", (12.1,), [False]),  # trained for as long as it liked
+        ("fixed", (57.0, 61.0), [False, True]),  # compiled for a long time, and comes back in time
+        ("fixed", (10.5, 24.0, 31.0), [True, False, True]),
+        ("after_previous", (0.5,), [False]),  # step 1, or what the trainer calls so
+        ("after_previous", (7.0, 17.5, 30.0, 40.0), [False, True, False, True]),
+        ("chosen_steps", (0.5, 14.0), [True, True]),
+    ],
+)
+def test_an_evaluation_reaches_the_target_only_in_time(
+    kind: Kind, seconds: tuple[float, ...], reached: list[bool]
+) -> None:
+    trial = Trial(kind=kind)
+    found = []
+    for step, moment in enumerate(seconds, start=1):
+        trial.run(moment - trial.judge.submission_ns() / SECOND)
+        found.append(trial.evaluate(step, 0.95))
+    assert found == reached
 
 
 def test_evaluations_take_nothing_from_the_budget_and_nothing_comes_after_it() -> None:
@@ -97,19 +140,19 @@ def test_evaluations_take_nothing_from_the_budget_and_nothing_comes_after_it() -
         (False, 0.9, True),
         (False, 0.9001, False),
         (False, math.nan, False),
-        (False, -math.inf, True),
+        (False, -math.inf, False),
     ],
 )
 def test_the_target_is_reached_by_validation_alone(
     higher: bool, value: float, reached: bool
 ) -> None:
     trial = Trial(higher_is_better=higher)
-    trial.run(2)
+    trial.run(10)
     assert trial.evaluate(1, value) is reached
 
 
-def test_steps_begin_at_one_and_advance() -> None:
-    trial = Trial()
+def test_reported_steps_advance_and_begin_at_one_by_the_published_rule() -> None:
+    trial = Trial(kind="after_previous")
     with pytest.raises(RuleViolation, match=r"comes after step 1. Received: step 2"):
         trial.judge.check_step(2)
     trial.judge.check_step(1)
@@ -120,29 +163,55 @@ def test_steps_begin_at_one_and_advance() -> None:
     trial.judge.check_step(2)
 
 
-def test_a_late_trainer_is_allowed_a_multiple_of_its_median_step() -> None:
+@pytest.mark.parametrize("kind", ["fixed", "chosen_steps"])
+def test_other_schedules_begin_at_any_step(kind: Kind) -> None:
+    trial = Trial(kind=kind)
+    trial.judge.check_step(57)
+    with pytest.raises(RuleViolation, match="0 at the last evaluation, 0 now"):
+        trial.judge.check_step(0)
+
+
+@pytest.mark.parametrize("reported", [2, 10**9])
+def test_a_trainer_that_stops_yielding_is_told_from_a_long_step_without_its_step_count(
+    reported: int,
+) -> None:
     trial = Trial()
+    trial.run(31)  # the first step compiles: only the budget ends that
+    trial.judge.check_lateness()
     trial.evaluate(1, 0)
-    trial.run(50)
-    trial.judge.check_lateness()  # nothing is known of its steps yet
-    trial.evaluate(11, 0)  # 5 s a step
-    trial.run(10 + 20 * 5)
+    trial.run(10)  # due at 40 s
+    trial.evaluate(reported, 0)
+    trial.run(9 + 31)  # due at 50 s; 31 s were the longest from one evaluation to the next
     trial.judge.check_lateness()
     trial.run(0.1)
-    with pytest.raises(RuleViolation, match=r"had not yielded 100.1 s later; 100.0 s are allowed"):
+    with pytest.raises(RuleViolation, match=r"had not yielded 31\.1 s later; 31\.0 s are allowed"):
         trial.judge.check_lateness()
 
 
-def test_a_fast_trainer_is_allowed_the_floor() -> None:
+def test_a_trainer_that_always_came_back_soon_has_ten_times_the_limit() -> None:
     trial = Trial()
-    trial.evaluate(1, 0)
     trial.run(10)
-    trial.evaluate(10001, 0)
-    trial.run(20)
+    trial.evaluate(1, 0)
+    trial.run(10 + PATIENCE * 2)
     trial.judge.check_lateness()
     trial.run(0.1)
-    with pytest.raises(RuleViolation, match=r"10\.0 s are allowed"):
+    with pytest.raises(RuleViolation, match=r"had not yielded 20\.1 s later; 20\.0 s are allowed"):
         trial.judge.check_lateness()
+
+
+def test_a_trainer_that_finishes_waits_for_the_evaluation_that_is_due_next() -> None:
+    trial = Trial()
+    trial.run(13)
+    trial.evaluate(7, 0)
+    assert not trial.judge.completion_must_wait(7)  # nothing to evaluate
+    assert trial.judge.completion_must_wait(8)
+    trial.run(7)
+    assert not trial.judge.completion_must_wait(8)
+    trial.evaluate(8, 0)
+    trial.run(70.5)  # none is due before the budget ends, at 100 s
+    assert not trial.judge.completion_must_wait(9)
+    assert not Trial(kind="after_previous").judge.completion_must_wait(1)
+    assert not Trial(kind="chosen_steps").judge.completion_must_wait(1)
 
 
 def test_work_during_a_pause_beyond_the_tolerance_is_a_violation() -> None:

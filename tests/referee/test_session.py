@@ -7,14 +7,17 @@ from typing import Any
 
 import pytest
 
+from kit.contracts.target import Target
+from kit.errors import RuleViolation
 from kit.exchange.messages import Complete, Ready, Weights, encode
 from kit.records.record import Evaluation, TrialState
+from kit.records.schedule import Schedule
 from kit.referee.clock import Clock
 from kit.referee.judge import Judge
 from kit.referee.recording import Verdict
 from kit.referee.session import Session
 from kit.rules.plan import EarlyStop
-from kit.rules.ruleset import Target, WorkloadRules, load_ruleset
+from kit.rules.ruleset import WorkloadRules, load_ruleset
 
 SECOND = 10**9
 RULES = WorkloadRules(
@@ -23,7 +26,7 @@ RULES = WorkloadRules(
     eval_period_seconds=10,
     step_hint=1000,
 )
-STOP = EarlyStop(25.0, "slower than the study's best", ("ab" * 32,))
+SCHEDULE = Schedule("fixed", period_ns=10 * SECOND, late_ns=2 * SECOND)
 
 
 class Trainer:
@@ -34,11 +37,14 @@ class Trainer:
         freeze=lambda: 0.0, thaw=lambda: None, cpu_seconds=lambda: 0.0, pids=list
     )
 
-    def __init__(self, *script: tuple[float, Any], values: tuple[float, ...]) -> None:
+    def __init__(
+        self, *script: tuple[float, Any], values: tuple[float, ...], stop_seconds: float = 25.0
+    ) -> None:
+        stop = EarlyStop(stop_seconds, "slower than the study's best", ("ab" * 32,))
         self.now_ns = 0
         self.clock = Clock(lambda: self.now_ns)
-        self.judge = Judge(RULES, load_ruleset("mini"), self.clock, stop=STOP)
-        self._script = [(0.0, Ready()), *script]
+        self.judge = Judge(RULES, load_ruleset("mini"), self.clock, SCHEDULE, stop=stop)
+        self._script = [(0.0, Ready()), *script, (1e6, None)]
         self._values = iter(values)
         self.evaluated: list[Evaluation] = []
 
@@ -98,22 +104,22 @@ def weights(step: int) -> Weights:
 
 
 def test_a_trainer_that_is_between_evaluations_is_stopped_when_the_time_comes() -> None:
-    trainer = Trainer((1, weights(1)), (12, weights(50)), (99, weights(90)), values=(0.1, 0.2))
+    trainer = Trainer((10, weights(9)), (22, weights(50)), (99, weights(90)), values=(0.1, 0.2))
     verdict = trainer.run()
     assert verdict.state is TrialState.STOPPED_EARLY
-    assert [e.submission_seconds for e in trainer.evaluated] == pytest.approx([1, 12], abs=0.01)
+    assert [e.submission_seconds for e in trainer.evaluated] == pytest.approx([10, 22], abs=0.01)
     assert 25 < trainer.judge.submission_ns() / SECOND < 25.2
 
 
 def test_weights_at_the_very_time_are_evaluated_and_may_reach_the_target() -> None:
-    trainer = Trainer((1, weights(1)), (25, weights(50)), values=(0.1, 0.95))
+    trainer = Trainer((10, weights(9)), (20, weights(50)), values=(0.1, 0.95), stop_seconds=20.0)
     assert trainer.run().state is TrialState.TARGET_REACHED
-    assert trainer.evaluated[-1].submission_ns == 25 * SECOND
+    assert trainer.evaluated[-1].submission_ns == 20 * SECOND
 
 
 @pytest.mark.parametrize("last", [weights(50), Complete(step=50, size_bytes=0)])
 def test_weights_that_come_later_are_not_looked_at(last: Weights | Complete) -> None:
-    trainer = Trainer((1, weights(1)), (12, last), values=(0.1,))
+    trainer = Trainer((10, weights(9)), (20, last), values=(0.1,))
     freeze = trainer.tree.freeze
 
     def slow_freeze() -> float:
@@ -126,3 +132,15 @@ def test_weights_that_come_later_are_not_looked_at(last: Weights | Complete) -> 
     assert verdict.state is TrialState.STOPPED_EARLY
     assert len(trainer.evaluated) == 1
     assert trainer.judge.submission_ns() / SECOND > 25
+
+
+def test_weights_that_finish_early_are_evaluated_when_the_next_evaluation_is_due() -> None:
+    trainer = Trainer((3, Complete(step=50, size_bytes=0)), values=(0.95,))
+    assert trainer.run().state is TrialState.TARGET_REACHED
+    assert trainer.evaluated[-1].submission_seconds == pytest.approx(10, abs=0.01)
+
+
+def test_a_trainer_that_has_finished_says_nothing_more() -> None:
+    script = ((3, Complete(step=50, size_bytes=0)), (4, weights(51)))
+    with pytest.raises(RuleViolation, match="another message after 'complete'"):
+        Trainer(*script, values=()).run()

@@ -21,15 +21,17 @@ from kit.errors import DataError, TrialError
 from kit.paths import data_root
 from kit.records.chain import verify_chain
 from kit.records.files import read_record
+from kit.records.folders import only_run_at
 from kit.records.ledger import LEDGER, Ledger
 from kit.records.record import TrialState
+from kit.records.tree import verify_tree
 from kit.records.verify import verify_record
 from kit.referee.environment import gpus
-from kit.referee.exclusive import only_run_of
 from kit.referee.proc import cpu_clock
 from kit.rules.plan import EarlyStop, TrialPlan
 from kit.rules.seeds import TrialSeeds
 from kit.trainer.environment import environment
+from tests.conftest import write_attack
 
 
 def short(plan: TrialPlan, seconds: float = 8.0) -> TrialPlan:
@@ -95,7 +97,11 @@ def test_a_ruleset_for_a_gpu_is_not_official_without_one(attack) -> None:
 
 def test_a_trial_runs_once_at_a_time(attack) -> None:
     def while_running(plan: TrialPlan) -> TrialPlan:
-        stack.enter_context(only_run_of(plan, Path(plan.submission.folder).parents[1] / "results"))
+        stack.enter_context(
+            only_run_at(
+                Path(plan.submission.folder).parents[1] / "results", plan.id.folder, str(plan.id)
+            )
+        )
         return plan
 
     with contextlib.ExitStack() as stack:
@@ -255,6 +261,60 @@ def test_a_killed_referee_takes_its_trainer_along_and_leaves_a_valid_ledger(
     chain = verify_chain(tmp_path / "results" / LEDGER)
     assert chain.problem is None
     assert chain.attempts()[-1].state is None
+
+
+OF_THE_TESTS = ["the ruleset is not one of the kit's"]  # reasons of every trial here
+STOP_IN_SETUP = """
+Silent.progress = lambda self, progress: (print(progress.phase, flush=True), sys.stdin.readline())
+"""
+CUT_BEFORE_GO = """
+import os
+from kit.referee.session import Session
+send = Session._send
+Session._send = lambda self, message: os._exit(9) if message.type == "go" else send(self, message)
+"""
+
+
+def referee_of(tmp_path: Path, change: str) -> subprocess.Popen[str]:
+    """Start a trial in a process of its own, its code changed."""
+    code = RUN.format(tests=str(Path(__file__).parent.parent), base=str(tmp_path))
+    code = code.replace("class Loud", change + "class Loud")
+    return subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+
+
+@pytest.mark.slow
+def test_two_interruptions_in_set_up_leave_the_third_attempt_official(
+    attack, tmp_path: Path
+) -> None:
+    write_attack(tmp_path / "submissions" / "patient", "patient")
+    for number in (signal.SIGKILL, signal.SIGINT):
+        with referee_of(tmp_path, STOP_IN_SETUP) as process:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "setup\n"  # it waits for a line now
+            process.send_signal(number)
+            process.communicate("\n" * 100)
+    outcome = attack("patient", change=lambda plan: short(plan, 0.5))
+    assert outcome.record.attempt == 3
+    assert outcome.record.unofficial_reasons == OF_THE_TESTS
+    attempts = Ledger(tmp_path / "results" / LEDGER).attempts()
+    assert [a.state for a in attempts[:2]] == [None, TrialState.INTERRUPTED]
+    assert [a.clock is not None for a in attempts] == [False, False, True]
+    assert verify_tree(tmp_path / "results").ok
+
+
+@pytest.mark.slow
+def test_a_power_cut_between_entry_and_go_uses_the_attempt_up(attack, tmp_path: Path) -> None:
+    write_attack(tmp_path / "submissions" / "patient", "patient")
+    for _ in range(2):
+        with referee_of(tmp_path, CUT_BEFORE_GO) as process:
+            assert process.wait(60) == 9
+    outcome = attack("patient", change=lambda plan: short(plan, 0.5))
+    assert outcome.record.unofficial_reasons == [
+        *OF_THE_TESTS,
+        "more than 2 attempts at this trial",
+    ]
 
 
 @pytest.mark.parametrize("inline", [False, True])

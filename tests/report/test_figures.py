@@ -78,7 +78,7 @@ def test_curves_show_each_trial_the_target_and_the_best_in_bold(facts, pictures)
 
 def test_thousands_of_lines_become_one_bitmap(log_facts):
     one = log_facts.trials[1]
-    many = [replace(one, slot=replace(one.slot, trial=n)) for n in range(2, MAX_LINES + 10)]
+    many = [replace(one, id=replace(one.id, trial=n)) for n in range(2, MAX_LINES + 10)]
     crowded = figures.curves(replace(log_facts, trials=(*log_facts.trials, *many)), "mnist")
     (axes,) = axes_of(crowded)
     assert sum(bool(line.get_gid()) for line in axes.lines) == 6  # the best of each study
@@ -130,7 +130,7 @@ def test_sensitivity_takes_what_varies(facts):
 def test_many_points_become_a_bitmap_that_every_paper_shows(facts):
     one = facts.trials[0]
     many = [
-        replace(one, slot=replace(one.slot, trial=n), hyperparameters={"learning_rate": n / 7})
+        replace(one, id=replace(one.id, trial=n), hyperparameters={"learning_rate": n / 7})
         for n in range(1, 203)
     ]
     picture = figures.sensitivity(replace(facts, trials=tuple(many)), "first", theme=PAGE)
@@ -179,7 +179,7 @@ def test_hostile_names_stay_text(tmp_path, monkeypatch):
 
 def test_names_that_the_font_lacks_do_no_harm(log_facts):
     trial = log_facts.trials[0]
-    renamed = replace(trial, slot=replace(trial.slot, submission="优化器"))
+    renamed = replace(trial, id=replace(trial.id, submission="优化器"))
     picture = figures.curves(replace(log_facts, trials=(renamed,), board=None), "mnist")
     assert "优化器" in picture.inline_svg()
 

@@ -14,7 +14,7 @@ from tests.scoring.reading.records_factory import ruleset_file
 
 
 def test_every_attempt_is_there_with_what_decided_it(facts):
-    states = [(t.slot.submission, t.slot.study, t.slot.trial, t.state) for t in facts.trials]
+    states = [(t.id.submission, t.id.study, t.id.trial, t.state) for t in facts.trials]
     assert states == [
         ("first", 1, 1, "target_reached"),
         ("first", 1, 2, "target_reached"),
@@ -27,17 +27,17 @@ def test_every_attempt_is_there_with_what_decided_it(facts):
     assert facts.trials[3].seconds == math.inf
     assert facts.trials[5].seconds is None
     assert facts.trials[0].best_value == 0.95
-    assert facts.trials[0].goal.target == 0.9
+    assert facts.trials[0].goal.target.validation == 0.9
 
 
 def test_best_trial_of_a_study_is_the_fastest_or_else_the_best_value(facts, log_facts):
     best = best_of_studies(log_facts.trials)
-    chosen = {(slot.submission, slot.study): slot.trial for slot, _ in best}
+    chosen = {(trial_id.submission, trial_id.study): trial_id.trial for trial_id, _ in best}
     assert chosen["first", 1] == 1  # both reach the target, trial 1 sooner
     assert len(best) == 6
-    never = [t for t in log_facts.trials if t.slot.submission == "never"]
+    never = [t for t in log_facts.trials if t.id.submission == "never"]
     assert len(best_of_studies(never)) == 2
-    assert {slot.trial for slot, _ in best_of_studies(facts.trials[3:4])} == {2}
+    assert {trial_id.trial for trial_id, _ in best_of_studies(facts.trials[3:4])} == {2}
 
 
 def test_spending_parts_sum_to_the_clock_whatever_the_trainer_claims():

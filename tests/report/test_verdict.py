@@ -68,7 +68,7 @@ def test_a_record_that_is_gone_is_listed(copied):
     root, ruleset, key = copied
     shutil.rmtree(root / "example/first/mnist/study_2/trial_2")
     facts = facts_of(root, ruleset=ruleset, trusted=[key])
-    assert [t.state for t in facts.trials if t.slot.submission == "first"][3] == "no_record"
+    assert [t.state for t in facts.trials if t.id.submission == "first"][3] == "no_record"
     assert any("no record of it can be read here" in why for *_, why in unfinished(facts))
     ledger = answers(verdict_of(facts))["Ledger"]
     assert ledger.level == "care"

@@ -172,7 +172,7 @@ def test_record_that_is_not_believed_counts_as_missing(mirrored):
     loaded = load_believed(
         examined(mirrored), keys, mirrored.folder / "believed", ruleset=mirrored.ruleset
     )
-    assert [trial.slot.study for trial in loaded.results.trials.values()] == [2]
+    assert [trial.id.study for trial in loaded.results.trials.values()] == [2]
     assert any(entry.study == 1 for entry in loaded.results.missing())
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from kit.cli.main import main
 from tests.review.mirrored import ENTITY, PROJECT, add_file
-from tests.wandb_server import Fault
+from tests.wandb_server import Fault, run_operations
 from tests.wandb_server.operations import HANDLERS
 from tests.wandb_server.state import HISTORY
 
@@ -136,6 +136,47 @@ def test_history_is_read_from_a_server_that_tells_no_last_step(
         monkeypatch.delitem(HANDLERS, "RunHistoryKeys")
     code, found = review()
     assert (code, found["problems"]) == (0, [])
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ({"history": ["garbage"]}, "cannot be read, so it was not compared: Expecting value"),
+        pytest.param({"history": ["[1]"]}, "row 1 of the history is [1], not an", marks=slow),
+        pytest.param({"history": [3]}, "the JSON object must be str", marks=slow),
+        ({"summaryMetrics": "garbage"}, "not compared: Expecting value"),
+        pytest.param({"summaryMetrics": "[1]"}, "Unable to convert [1] to a dict", marks=slow),
+        pytest.param({"config": "garbage"}, "not compared: Expecting value", marks=slow),
+        pytest.param({"tags": 3}, "'int' object is not iterable", marks=slow),
+    ],
+    ids=str,
+)
+def test_a_run_of_garbage_is_named_and_the_others_are_compared(
+    mirrored, review, monkeypatch, content, says
+):
+    spoilt, other = mirrored.trials
+    other.summary["time_to_target_seconds"] = 1.0
+    node, full = run_operations.run_node, HANDLERS["RunFullHistory"]
+
+    def spoilt_node(run):
+        return node(run) | (content if run.name == spoilt.name else {})
+
+    def spoilt_history(state, given, url):
+        answer = full(state, given, url)
+        if given["name"] == spoilt.name:
+            answer["project"]["run"] |= content
+        return answer
+
+    monkeypatch.setattr(run_operations, "run_node", spoilt_node)
+    if "history" in content:
+        monkeypatch.delitem(HANDLERS, "RunHistoryKeys")  # so that all rows are asked for at once
+        monkeypatch.setitem(HANDLERS, "RunFullHistory", spoilt_history)
+    code, found = review()
+    assert code == 1
+    where = {problem["where"]: problem["sentence"] for problem in found["problems"]}
+    assert says in where[f"run {spoilt.name}"]
+    assert "time_to_target_seconds" in where[f"run {other.name}"]
+    assert all(record["believed"] for record in found["records"])
 
 
 def run_plainly(capsys, *words: object) -> tuple[int, str, str]:

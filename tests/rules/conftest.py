@@ -22,7 +22,7 @@ evaluation: {device: cpu, memory_share: 0.5}
 tuning:
   external: {studies: 3, trials: 4}
   self_tuning: {studies: 2, runtime_factor: 1.5}
-yielding: {late_yield_median_steps: 20, late_yield_seconds: 10}
+evaluations: {schedule: fixed, late_seconds: 2, late_period_share: 0.05}
 pause_cpu_tolerance_seconds: 0.1
 pause_cpu_clock: ticks
 submission_limits:
@@ -79,7 +79,8 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     workload = tmp_path / "workloads" / "digits" / "workload.yaml"
     workload.parent.mkdir()
     workload.write_text(
-        "description: Digits.\nscales: {mini: {}}\nvariants: {silu: {}, tanh: {}}\n"
+        "description: Digits.\nmetric: accuracy\nloss_type: softmax_cross_entropy\n"
+        "scales: {mini: {}}\nvariants: {silu: {}, tanh: {}}\n"
     )
     return tmp_path
 

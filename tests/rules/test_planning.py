@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from kit import registry
 from kit.errors import InvalidFile, InvalidSubmission, NotAvailable, UnknownName, UsageError
 from kit.records.ledger import LEDGER, Ledger
 from kit.records.signing import load_or_create_key
@@ -52,7 +53,7 @@ def test_a_plan_joins_rules_submission_and_seeds(plan: Plan, add_submission: Add
     add_submission()
     made = plan(variant="silu", study=2, trial=3)
 
-    assert (made.workload, made.variant, made.workload_label) == ("digits", "silu", "digits_silu")
+    assert (made.workload, made.variant, made.id.label) == ("digits", "silu", "digits_silu")
     assert (made.study, made.trial, made.batch_size) == (2, 3, 16)
     assert (made.rules.target.validation, made.rules.target.test) == (0.7, 0.8)
     assert (made.rules.step_hint, made.rules.max_runtime_seconds) == (50, 20)
@@ -283,7 +284,9 @@ def test_a_missing_batch_size_says_what_to_add(
 ) -> None:
     folder = project / "workloads" / "speech"
     folder.mkdir()
-    (folder / "workload.yaml").write_text("scales: {mini: {}}\n")
+    (folder / "workload.yaml").write_text(
+        "description: Speech.\nmetric: wer\nloss_type: ctc\nscales: {mini: {}}\n"
+    )
     add_submission()
 
     assert refusal(plan, InvalidSubmission, workload="speech").endswith(
@@ -297,24 +300,22 @@ def test_the_rulesets_limits_are_applied(plan: Plan, add_submission: Add) -> Non
     assert "more than the 10,000 bytes" in refusal(plan, InvalidSubmission)
 
 
-@pytest.mark.parametrize(
-    ("content", "kind"),
-    [
-        ("[digits]", "a list of 1"),
-        ("scales: mini", "'mini'"),
-        ("scales: [mini, full]", "a list of 2"),
-    ],
-)
-def test_a_malformed_workload_file_is_explained(
-    plan: Plan, add_submission: Add, project: Path, content: str, kind: str
+def test_a_malformed_workload_file_is_explained_where_it_is_chosen(
+    plan: Plan, add_submission: Add, project: Path
 ) -> None:
     add_submission()
-    (project / "workloads" / "digits" / "workload.yaml").write_text(content)
+    (project / "workloads" / "digits" / "workload.yaml").write_text("[digits]")
 
-    assert refusal(plan, InvalidFile) == (
-        "workloads/digits/workload.yaml: scales: must be a mapping by name. "
-        f"Received: {kind}. Write `name: {{…}}` lines."
+    assert refusal(plan, InvalidFile).startswith(
+        "workloads/digits/workload.yaml: must be a mapping with the keys description, metric, "
     )
+
+
+@pytest.mark.parametrize("name", registry.ruleset_names())
+def test_variants_that_the_kits_rulesets_name_exist(name: str) -> None:
+    for workload, rules in load_ruleset(name).workloads.items():
+        if workload in registry.workload_names():
+            assert rules.variants.keys() <= registry.workload_manifest(workload).variants.keys()
 
 
 @pytest.mark.parametrize("name", ["mini", "algoperf-0.6", "algoperf-0.5"])

@@ -11,14 +11,14 @@ import pytest
 from kit.errors import InvalidSubmission, UsageError
 from kit.records.archive import pack
 from kit.records.files import SUBMISSION
-from kit.records.record import RulesRecord, TargetRecord, TrialRecord
+from kit.records.record import RulesRecord, TrialRecord
 from kit.records.source_digest import digest_files
 from kit.rules.plan import TrialPlan
 from kit.rules.planning import plan_trial
 from kit.rules.reproduction import archived_submission, plan_again, ruleset_of_record
 from kit.rules.ruleset import load_ruleset
 from kit.rules.submission import load_submission
-from tests.records.factory import make_trial
+from tests.records.factory import SCHEDULE, make_trial
 
 Add = Callable[..., Path]
 POINTS = "default: {points: [{a: 1}, {a: 2}]}"
@@ -41,10 +41,11 @@ def recorded(plan: TrialPlan, **changes: Any) -> TrialRecord:
             ruleset=plan.ruleset.name,
             ruleset_sha256=plan.ruleset.sha256,
             scale=plan.ruleset.scale,
-            target=TargetRecord(**target.model_dump()),
+            target=target,
             max_runtime_seconds=plan.rules.max_runtime_seconds,
             eval_period_seconds=plan.rules.eval_period_seconds,
             step_hint=plan.rules.step_hint,
+            schedule=SCHEDULE,
         ),
     }
     record = make_trial(**(fields | changes)).record

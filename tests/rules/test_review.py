@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import base64
+
+import numpy as np
 import pytest
 
 from kit import paths, registry
 from kit.rules.review import review
 
 NAMES = ["imagenet_resnet", "wmt"]
+
+
+NOISE = base64.b85encode(np.random.default_rng(0).bytes(7200)).decode()
 
 
 @pytest.mark.parametrize(
@@ -22,6 +28,15 @@ NAMES = ["imagenet_resnet", "wmt"]
         ("w = self.workload._model", "private name _model"),
         ("eval('1')", "calls eval()"),
         (f"W = {list(range(300))}", "holds 300 constants"),
+        (f"W = {[-n for n in range(300)]}", "holds 300 constants"),
+        (f"W = {[[n] * 10 for n in range(30)]}", "holds 300 constants"),
+        (f"W = {dict.fromkeys(range(150), 0)}", "holds 300 constants"),
+        (f"W = 'x' + {'y' * 700!r}", "holds a text of 700 characters: encoded data?"),
+        (f"W = {b'y' * 700!r}", "holds a text of 700 characters: encoded data?"),
+        ("pathlib.Path(f).read_text()", "calls .read_text(): a file?"),
+        ("W = np.fromfile(f)", "calls .fromfile(): a file?"),
+        (f"# {NOISE}", "is 7,"),
+        (f"W = {NOISE!r}", "holds a text of 9,000 characters"),
         ("def broken(:", "is not valid Python"),
     ],
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
+from kit.contracts.target import Target
 from kit.scoring.results import Results, collect
 from kit.scoring.rules import ScoringRules
 from kit.scoring.trial import (
@@ -12,7 +13,7 @@ from kit.scoring.trial import (
     Goal,
     Outcome,
     Reached,
-    Slot,
+    TrialId,
     TrialResult,
     censored,
     exact,
@@ -33,7 +34,7 @@ def make_rules(
 ) -> ScoringRules:
     """Return rules with the budget 1,000 s on every workload and variant."""
     held_out = held_out or {}
-    goal = Goal("accuracy", True, 0.9, 1000.0)
+    goal = Goal(Target(metric="accuracy", higher_is_better=True, validation=0.9), 1000.0)
     keys = [(base, None) for base in bases] + list(held_out.items())
     return ScoringRules("example", tuple(bases), held_out, dict.fromkeys(keys, goal),
                         studies, trials, r_max)  # fmt: skip
@@ -44,13 +45,13 @@ def stopped(seconds: float) -> Outcome:
     return censored(seconds, ["slower than the study's best"])
 
 
-def make_trial(slot: Slot, time: float | Outcome) -> TrialResult:
+def make_trial(trial_id: TrialId, time: float | Outcome) -> TrialResult:
     """Return a trial with a given outcome, reached at evaluation `time` where it is a number."""
     if isinstance(time, Outcome):
-        return TrialResult(slot, time, "stopped_early", None, 1)
+        return TrialResult(trial_id, time, "stopped_early", None, 1)
     if math.isinf(time):
-        return TrialResult(slot, MISSED, "missed", None, 1)
-    return TrialResult(slot, exact(time), "target_reached", Reached(int(time), time), 1)
+        return TrialResult(trial_id, MISSED, "missed", None, 1)
+    return TrialResult(trial_id, exact(time), "target_reached", Reached(int(time), time), 1)
 
 
 def make_board(board: Board, rules: ScoringRules) -> Results:
@@ -63,5 +64,7 @@ def make_board(board: Board, rules: ScoringRules) -> Results:
             for study, times in enumerate(studies, 1):
                 for trial, time in enumerate(times, 1):
                     if time is not None:
-                        trials.append(make_trial(Slot(submission, *key, study, trial), time))
+                        trials.append(
+                            make_trial(TrialId("example", submission, *key, study, trial), time)
+                        )
     return collect(trials, rules, submissions=board)

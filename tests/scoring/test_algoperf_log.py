@@ -8,6 +8,7 @@ import json
 
 import pytest
 
+from kit.contracts.target import Target
 from kit.errors import UsageError
 from kit.records.record import TrialState
 from kit.scoring.algoperf_log import LoggedTrial, evaluation_table, write_log
@@ -16,7 +17,7 @@ from kit.scoring.rules import ScoringRules
 from kit.scoring.trial import Goal
 from tests.records.factory import make_trial
 
-GOAL = Goal("accuracy", higher_is_better=True, target=0.9, budget_seconds=60.0)
+GOAL = Goal(Target(metric="accuracy", higher_is_better=True, validation=0.9), 60.0)
 RULES = ScoringRules("example", ("mnist",), {}, {("mnist", None): GOAL}, 1, 2, 4.0)
 
 
@@ -30,7 +31,7 @@ def test_round_trip_through_our_own_reader(tmp_path):
     write_log([reached, missed], tmp_path / "log")
     batch = read_layout(tmp_path / "log", RULES)
     first, second = batch.trials
-    assert first.slot.trial == 1
+    assert first.id.trial == 1
     assert first.outcome.lowest == reached.record.time_to_target_seconds
     assert (second.outcome.lowest, second.evaluations) == (float("inf"), 4)
     assert batch.submissions == ("example",)

@@ -94,7 +94,7 @@ def test_only_trials_that_matter_are_named():
     }
     with pytest.raises(UndecidedScore) as caught:
         require_decided(make_board(board, rules))
-    named = [(trial.slot.submission, trial.slot.label) for trial in caught.value.trials]
+    named = [(trial.id.submission, trial.id.label) for trial in caught.value.trials]
     assert named == [("b", "w"), ("b", "w")]
 
 
@@ -119,5 +119,5 @@ def test_accepted_scores_hold_for_every_continuation(data):
         continued = {}
         for trial in results.censored():
             later = data.draw(TIMES.filter(lambda t, low=trial.outcome.lowest: t >= low))
-            continued[trial.slot] = make_trial(trial.slot, later)
+            continued[trial.id] = make_trial(trial.id, later)
         assert scores(with_outcomes(results, continued)) == accepted

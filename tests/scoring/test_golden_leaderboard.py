@@ -81,12 +81,12 @@ def test_every_study_has_the_trial_that_the_reference_scorer_chose():
         key = results.rules.split(entry["workload"])
         assert key is not None
         study = int(entry["study"].removeprefix("study_"))
-        trials = [t for t in results.of(entry["submission"], *key) if t.slot.study == study]
+        trials = [t for t in results.of(entry["submission"], *key) if t.id.study == study]
         if not trials:
             continue
         theirs, ours = choose(trials, ALGOPERF_SCORER), choose(trials, WRITTEN_RULES)
         for trial, prefix in ((theirs, "peer"), (ours, "fastest")):
-            found = trial and trial.reached and (trial.slot.trial, trial.reached.seconds)
+            found = trial and trial.reached and (trial.id.trial, trial.reached.seconds)
             wanted = (entry[f"{prefix}_trial"], entry[f"{prefix}_time"])
             assert found == (None if wanted[0] is None else wanted)
         checked += 1

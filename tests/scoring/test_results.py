@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from kit.contracts.trial_id import TrialId
 from kit.errors import UsageError
 from kit.scoring.results import MissingTrials, collect
-from kit.scoring.trial import Slot
 from tests.scoring.boards import INF, make_board, make_rules, make_trial
 
 
@@ -27,7 +27,7 @@ def test_submission_without_any_trial_takes_part():
 
 def test_studies_may_count_from_zero():
     rules = make_rules(studies=2)
-    trials = [make_trial(Slot("a", "w", None, study, 1), 5.0) for study in (0, 1)]
+    trials = [make_trial(TrialId("example", "a", "w", None, study, 1), 5.0) for study in (0, 1)]
     results = collect(trials, rules)
     assert results.missing() == []
     assert results.times().highest[0, 0, 0].tolist() == [[5.0], [5.0]]
@@ -37,12 +37,13 @@ def test_studies_may_count_from_zero():
 def test_study_or_trial_beyond_the_rules_is_refused(study, trial, word):
     with pytest.raises(UsageError, match=f"there is no such {word}: ruleset example has 2 studies"):
         collect(
-            [make_trial(Slot("a", "w", None, study, trial), 5.0)], make_rules(studies=2, trials=2)
+            [make_trial(TrialId("example", "a", "w", None, study, trial), 5.0)],
+            make_rules(studies=2, trials=2),
         )
 
 
 def test_duplicate_trial_is_refused():
-    trial = make_trial(Slot("a", "w", None, 1, 1), 5.0)
+    trial = make_trial(TrialId("example", "a", "w", None, 1, 1), 5.0)
     with pytest.raises(UsageError, match="The same trial is there twice: a, w, study 1, trial 1"):
         collect([trial, trial], make_rules())
 
@@ -50,7 +51,7 @@ def test_duplicate_trial_is_refused():
 def test_workloads_that_do_not_count_are_left_out():
     rules = make_rules(["w"], {"w": "v"})
     trials = [
-        make_trial(Slot("a", "w", "other", 1, 1), 5.0),
-        make_trial(Slot("a", "mnist", None, 1, 1), 5.0),
+        make_trial(TrialId("example", "a", "w", "other", 1, 1), 5.0),
+        make_trial(TrialId("example", "a", "mnist", None, 1, 1), 5.0),
     ]
     assert collect(trials, rules).trials == {}

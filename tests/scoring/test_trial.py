@@ -6,11 +6,13 @@ import math
 
 import pytest
 
-from kit.scoring.trial import Goal, Slot, Stop, judge
+from kit.contracts.target import Target
+from kit.contracts.trial_id import TrialId
+from kit.scoring.trial import Goal, Stop, judge
 
-SLOT = Slot("a", "w", None, 1, 1)
-UP = Goal("accuracy", higher_is_better=True, target=0.9, budget_seconds=100.0)
-DOWN = Goal("loss", higher_is_better=False, target=0.5, budget_seconds=100.0)
+SLOT = TrialId("example", "a", "w", None, 1, 1)
+UP = Goal(Target(metric="accuracy", higher_is_better=True, validation=0.9), 100.0)
+DOWN = Goal(Target(metric="loss", higher_is_better=False, validation=0.5), 100.0)
 NAN, INF = math.nan, math.inf
 
 
@@ -58,5 +60,5 @@ def test_trial_stopped_after_its_budget_is_an_ordinary_miss():
 
 
 def test_label_joins_base_and_variant():
-    assert Slot("a", "criteo1tb", "layernorm", 1, 2).label == "criteo1tb_layernorm"
+    assert TrialId("example", "a", "criteo1tb", "layernorm", 1, 2).label == "criteo1tb_layernorm"
     assert str(SLOT) == "a, w, study 1, trial 1"

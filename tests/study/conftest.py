@@ -95,7 +95,7 @@ class Told:
     def started_trials(self) -> list[tuple[int, int, int]]:
         """Return study, trial and attempt of what was started."""
         return [
-            (run.slot.study, run.slot.trial, attempt)
+            (run.id.study, run.id.trial, attempt)
             for what, (run, attempt) in [h for h in self.heard if h[0] == "started"]
         ]
 
@@ -123,10 +123,10 @@ class Place:
         return Evidence(assignment, self.results, key, complete=complete)
 
     def command(self, run: Run) -> Sequence[str]:
-        slot = run.slot
-        words = ["--workload", slot.base, "--submission", str(self.submission)]
+        trial_id = run.id
+        words = ["--workload", trial_id.workload, "--submission", str(self.submission)]
         words += ["--ruleset", str(RULESET), "--results", str(self.results), "--json"]
-        words += ["--study", str(slot.study), "--trial", str(slot.trial)]
+        words += ["--study", str(trial_id.study), "--trial", str(trial_id.trial)]
         words += ["--isolation", "process", "--tied-to", str(os.getpid())]
         if run.stop_after_seconds is not None:
             words += ["--stop-after", repr(run.stop_after_seconds), "--stop-rule", run.rule]

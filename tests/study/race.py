@@ -45,15 +45,15 @@ class Race:
         side = self.duel.sides[number]
 
         def words(run: Run) -> Sequence[str]:
-            slot = run.slot
+            trial_id = run.id
             asked = [
                 "--workload",
-                slot.base,
+                trial_id.workload,
                 "--submission",
                 str(side.assignment.submission.folder),
             ]
             asked += ["--ruleset", str(RULESET), "--results", str(side.results), "--json"]
-            asked += ["--study", str(slot.study), "--trial", str(slot.trial)]
+            asked += ["--study", str(trial_id.study), "--trial", str(trial_id.trial)]
             asked += ["--isolation", "process", "--tied-to", str(os.getpid())]
             asked += ["--comparison", side.results.parent.name]
             program = [sys.executable, str(HERE / "untrained.py"), "run"]

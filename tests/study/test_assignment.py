@@ -50,7 +50,9 @@ def test_trials_run_study_by_study_and_bases_before_variants(
 ) -> None:
     both = project / "workloads" / "speech"
     both.mkdir()
-    (both / "workload.yaml").write_text("description: Speech.\nscales: {mini: {}}\n")
+    (both / "workload.yaml").write_text(
+        "description: Speech.\nmetric: wer\nloss_type: ctc\nscales: {mini: {}}\n"
+    )
     manifest = (tuned.folder / "submission.yaml").read_text()
     (tuned.folder / "submission.yaml").write_text(
         manifest.replace("digits: 32", "digits: 32, speech: 8")
@@ -61,7 +63,7 @@ def test_trials_run_study_by_study_and_bases_before_variants(
         held_out={"digits": "silu"},
         studies=[3, 1],
     )
-    order = [(slot.label, slot.study, slot.trial) for slot in ours.slots()]
+    order = [(trial_id.label, trial_id.study, trial_id.trial) for trial_id in ours.trial_ids()]
     assert order == [
         (label, study, trial)
         for label in ("digits", "speech", "digits_silu")

@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import shutil
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from kit.contracts.trial_id import TrialId
 from kit.errors import TrialError, UsageError, VerificationError
-from kit.records.folders import attempt_folder, only_run_at, trial_folder
+from kit.records.folders import attempt_folder, only_run_at
 from kit.records.ledger import LEDGER
 from kit.records.ledger_entry import Identification
 from kit.records.record import TrialState
@@ -22,7 +24,7 @@ from kit.study.owed import Phase
 from tests.records.factory import ENVIRONMENT
 from tests.study.conftest import RULESET, Books, Place
 
-PLACE = ("sprint", "racer", "mnist", 1, 1)
+TRIAL = TrialId("sprint", "racer", "mnist", None, 1, 1)
 
 
 @pytest.fixture
@@ -45,7 +47,7 @@ def test_results_are_read_with_all_attempts(place: Place, books: Books) -> None:
     assert result is not None
     assert result.time_to_target_seconds == second.record.time_to_target_seconds
     assert result.unofficial_reasons == ("it was made up",)
-    assert Path(result.folder) == attempt_folder(trial_folder(place.results, PLACE), 2)
+    assert Path(result.folder) == attempt_folder(place.results / TRIAL.folder, 2)
     assert failed.is_forfeited
     assert {standing.phase for standing in others} == {Phase.OWED}
 
@@ -77,14 +79,17 @@ def test_a_trial_that_runs_now_is_left_alone(place: Place, books: Books) -> None
     books.start(books.trial().record)
     evidence = place.evidence()
     evidence.patience_seconds = 0.2
-    with only_run_at(place.results, PLACE), pytest.raises(TrialError, match="is already running"):
+    with (
+        only_run_at(place.results, TRIAL.folder, str(TRIAL)),
+        pytest.raises(TrialError, match="is already running"),
+    ):
         evidence.recover()
 
 
 def test_a_trial_that_was_killed_just_now_is_waited_for(place: Place, books: Books) -> None:
     books.start(books.trial().record)
     with contextlib.ExitStack() as stack:
-        stack.enter_context(only_run_at(place.results, PLACE))
+        stack.enter_context(only_run_at(place.results, TRIAL.folder, str(TRIAL)))
         timer = threading.Timer(0.3, stack.close)
         timer.start()
         place.evidence().recover()
@@ -95,7 +100,7 @@ def test_a_torn_last_line_is_moved_away(place: Place, books: Books) -> None:
     books.enter()
     with (place.results / LEDGER).open("ab") as file:
         file.write(b'{"index":')
-    with pytest.raises(VerificationError, match=r"ledger\.jsonl: line 5: .*incomplete"):
+    with pytest.raises(VerificationError, match=r"ledger\.jsonl: line 6: .*incomplete"):
         board(place)
     place.evidence().recover()
     assert board(place).standings[0].phase is Phase.DONE
@@ -105,7 +110,7 @@ def test_a_torn_last_line_is_moved_away(place: Place, books: Books) -> None:
 @pytest.mark.parametrize("name", ["trial.json", "evaluations.csv", "submission.tar.gz"])
 def test_a_damaged_record_is_refused_by_name(place: Place, books: Books, name: str) -> None:
     books.enter(study=2)
-    path = trial_folder(place.results, ("sprint", "racer", "mnist", 2, 1)) / name
+    path = place.results / replace(TRIAL, study=2).folder / name
     path.write_bytes(path.read_bytes() + b" ")
     with pytest.raises(VerificationError, match=rf"study_2/trial_1/{name}.* restore the folder"):
         board(place)
@@ -113,14 +118,14 @@ def test_a_damaged_record_is_refused_by_name(place: Place, books: Books, name: s
 
 def test_a_missing_record_is_refused_by_name(place: Place, books: Books) -> None:
     books.enter()
-    shutil.rmtree(trial_folder(place.results, PLACE))
+    shutil.rmtree(place.results / TRIAL.folder)
     with pytest.raises(VerificationError, match=r"study_1/trial_1: the ledger lists this record"):
         board(place)
 
 
 def test_a_record_that_the_ledger_does_not_know_is_refused(place: Place, books: Books) -> None:
     books.enter()
-    known, unknown = (trial_folder(place.results, (*PLACE[:4], number)) for number in (1, 2))
+    known, unknown = (place.results / replace(TRIAL, trial=number).folder for number in (1, 2))
     shutil.copytree(known, unknown)
     shutil.rmtree(known)
     with pytest.raises(VerificationError, match=r"study_1/trial_1: the ledger lists|trial_2"):
@@ -141,7 +146,7 @@ def test_another_submission_under_the_same_name_is_refused(place: Place, books: 
     (place.submission / "submission.py").write_text("# other\n")
     now = digest_files({p.name: p.read_bytes() for p in place.submission.iterdir()})[:12]
     message = (
-        r"Submission 'racer' is not the one that began this study: sprint/racer/mnist, study 1, "
+        r"Submission 'racer' is not the one that began this study: sprint: racer, mnist, study 1, "
         rf"trial 1, attempt 1 was started with .{{12}}…, now it is {now}…\. Restore its files"
     )
     with pytest.raises(UsageError, match=message):

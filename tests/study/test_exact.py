@@ -10,11 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kit.contracts.trial_id import TrialId
 from kit.errors import UsageError
 from kit.records.record import TrialRecord, TrialState
 from kit.scoring.censoring import score_bounds
 from kit.scoring.results import collect
-from kit.scoring.trial import MISSED, Slot, TrialResult, exact
+from kit.scoring.trial import MISSED, TrialResult, exact
 from kit.study import exact as exact_module
 from kit.study.exact import ScoreExact, assigned_rules
 from kit.study.medians import outcome_of
@@ -40,8 +41,8 @@ def attempt(seconds: float, stop_after: float | None, budget: float = BUDGET) ->
     return Attempt(1, state, Result(time, spent, spent, "0" * 64, "folder", (), "a rule"))
 
 
-def known(slot: Slot, seconds: float) -> TrialResult:
-    return TrialResult(slot, MISSED if math.isinf(seconds) else exact(seconds), "known")
+def known(trial_id: TrialId, seconds: float) -> TrialResult:
+    return TrialResult(trial_id, MISSED if math.isinf(seconds) else exact(seconds), "known")
 
 
 @given(data=st.data())
@@ -53,35 +54,39 @@ def test_scores_are_those_of_the_whole_study(data: st.DataObject) -> None:
     labels = [("w", None), ("z", None), *([("w", "v")] if variant else [])]
     every = {
         name: {
-            Slot(name, base, side, study, trial): data.draw(TIMES)
+            TrialId("sprint", name, base, side, study, trial): data.draw(TIMES)
             for base, side in labels
             for study in range(1, studies + 1)
             for trial in range(1, trials + 1)
         }
         for name in ("own", "rival", "third")
     }
-    mine = [slot for slot in every["own"] if slot.study in asked]
+    mine = [trial_id for trial_id in every["own"] if trial_id.study in asked]
     others = [known(*item) for name in ("rival", "third") for item in every[name].items()]
     assignment = SimpleNamespace(
         submission=SimpleNamespace(name="own"),
         parts=tuple(SimpleNamespace(base=base, variant=side) for base, side in labels),
-        slots=lambda: tuple(mine),
+        trial_ids=lambda: tuple(mine),
         trials=trials,
     )
     scheduler = ScoreExact(assignment, Rivals(tuple(others)))  # type: ignore[arg-type]
-    attempts: dict[Slot, list[Attempt]] = {}
+    attempts: dict[TrialId, list[Attempt]] = {}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(exact_module, "assigned_rules", lambda assignment: rules)
         while not isinstance(
             decision := scheduler.next_decision(board := board_of(mine, attempts, 2)), Done
         ):
-            assert decision.slot not in attempts
-            time = every["own"][decision.slot]
-            attempts[decision.slot] = [attempt(time, decision.stop_after_seconds)]
+            assert decision.id not in attempts
+            time = every["own"][decision.id]
+            attempts[decision.id] = [attempt(time, decision.stop_after_seconds)]
     assert board.owed == ()
-    rest = [known(slot, time) for slot, time in every["own"].items() if slot.study not in asked]
-    stopped = [TrialResult(s.slot, outcome_of(s), "ran") for s in board.standings]
-    full = [known(slot, every["own"][slot]) for slot in mine]
+    rest = [
+        known(trial_id, time)
+        for trial_id, time in every["own"].items()
+        if trial_id.study not in asked
+    ]
+    stopped = [TrialResult(s.id, outcome_of(s), "ran") for s in board.standings]
+    full = [known(trial_id, every["own"][trial_id]) for trial_id in mine]
     bounds = score_bounds(collect([*stopped, *rest, *others], rules))
     truth = score_bounds(collect([*full, *rest, *others], rules))
     assert (bounds.lowest == bounds.highest).all()
@@ -91,7 +96,7 @@ def test_scores_are_those_of_the_whole_study(data: st.DataObject) -> None:
 def test_trials_beyond_the_last_declared_point_count_as_missed(place: Place) -> None:
     assignment = replace(place.evidence().assignment, trials=1)
     left_out = ScoreExact(assignment)._left_out(assigned_rules(assignment))
-    assert {(r.slot.study, r.slot.trial): r.outcome for r in left_out} == {
+    assert {(r.id.study, r.id.trial): r.outcome for r in left_out} == {
         (1, 2): MISSED,
         (2, 2): MISSED,
     }
@@ -112,7 +117,7 @@ def run_exactly(place: Place, **changes: object) -> Told:
 
 def digest_of(place: Place, study: int, trial: int) -> str:
     board = place.evidence().board()
-    standing = next(s for s in board.standings if (s.slot.study, s.slot.trial) == (study, trial))
+    standing = next(s for s in board.standings if (s.id.study, s.id.trial) == (study, trial))
     assert standing.decided is not None
     assert standing.decided.result is not None
     return standing.decided.result.attestation_sha256

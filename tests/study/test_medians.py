@@ -6,8 +6,9 @@ from types import SimpleNamespace
 
 import pytest
 
+from kit.contracts.trial_id import TrialId
 from kit.records.record import TrialState
-from kit.scoring.trial import INFINITY, Slot
+from kit.scoring.trial import INFINITY
 from kit.study.medians import part_times
 from kit.study.owed import Attempt, Result, board_of
 
@@ -38,13 +39,13 @@ def attempt(number: int, state: TrialState | None, seconds: float = 0.0) -> Atte
     ],
 )
 def test_minimum_over_trials_and_median_over_studies(studies, times, median) -> None:
-    slots, attempts = [], {}
+    trial_ids, attempts = [], {}
     for study, trials in enumerate(studies, start=1):
         for trial, told in enumerate(trials, start=1):
-            slots.append(Slot("mine", "mnist", None, study, trial))
-            attempts[slots[-1]] = [attempt(1, *told)] if told else []
-    assignment = SimpleNamespace(parts=(PART,), trials=2, slots_of=lambda part: iter(slots))
-    (found,) = part_times(assignment, board_of(slots, attempts, 2))  # type: ignore[arg-type]
+            trial_ids.append(TrialId("sprint", "mine", "mnist", None, study, trial))
+            attempts[trial_ids[-1]] = [attempt(1, *told)] if told else []
+    assignment = SimpleNamespace(parts=(PART,), trials=2, trials_of=lambda part: iter(trial_ids))
+    (found,) = part_times(assignment, board_of(trial_ids, attempts, 2))  # type: ignore[arg-type]
 
     def bounds(value: object) -> tuple[float, float]:
         if value is None:
@@ -56,8 +57,8 @@ def test_minimum_over_trials_and_median_over_studies(studies, times, median) -> 
 
 
 def test_a_trial_that_was_given_up_is_a_miss() -> None:
-    slot = Slot("mine", "mnist", None, 1, 1)
-    board = board_of([slot], {slot: [attempt(1, None), attempt(2, None)]}, 2)
-    assignment = SimpleNamespace(parts=(PART,), trials=1, slots_of=lambda part: iter([slot]))
+    trial_id = TrialId("sprint", "mine", "mnist", None, 1, 1)
+    board = board_of([trial_id], {trial_id: [attempt(1, None), attempt(2, None)]}, 2)
+    assignment = SimpleNamespace(parts=(PART,), trials=1, trials_of=lambda part: iter([trial_id]))
     (found,) = part_times(assignment, board)  # type: ignore[arg-type]
     assert found.median.lowest == INFINITY

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kit.contracts.trial_id import TrialId
 from kit.records.record import TrialState
-from kit.scoring.trial import Slot
 from kit.study.owed import Attempt, Board, Phase, Standing, board_of
 from kit.study.scheduling import Done, InOrder, Run
 
@@ -16,13 +16,13 @@ FINISHING = [state for state in TrialState if state is not TrialState.INTERRUPTE
 EVENTS = st.sampled_from(["nothing", None, TrialState.INTERRUPTED, *FINISHING])
 
 
-def slots(count: int) -> list[Slot]:
-    return [Slot("mine", "mnist", None, 1, trial) for trial in range(1, count + 1)]
+def trial_ids(count: int) -> list[TrialId]:
+    return [TrialId("sprint", "mine", "mnist", None, 1, trial) for trial in range(1, count + 1)]
 
 
 def standing(*states: TrialState | None, max_attempts: int = 2) -> Standing:
     attempts = tuple(Attempt(n, state) for n, state in enumerate(states, start=1))
-    return Standing(slots(1)[0], attempts, max_attempts)
+    return Standing(trial_ids(1)[0], attempts, max_attempts)
 
 
 @given(
@@ -31,22 +31,23 @@ def standing(*states: TrialState | None, max_attempts: int = 2) -> Standing:
 def test_any_history_of_interruptions_leads_to_the_end_in_order_and_repeats_nothing(
     count: int, max_attempts: int, events: list[TrialState | str | None]
 ) -> None:
-    attempts: dict[Slot, list[Attempt]] = {}
-    ran: list[Slot] = []
+    attempts: dict[TrialId, list[Attempt]] = {}
+    ran: list[TrialId] = []
     coming = iter([*events, *[TrialState.TARGET_REACHED] * count])
     while not isinstance(
-        decision := InOrder().next_decision(board_of(slots(count), attempts, max_attempts)), Done
+        decision := InOrder().next_decision(board_of(trial_ids(count), attempts, max_attempts)),
+        Done,
     ):
-        before = board_of(slots(count), attempts, max_attempts)[decision.slot]
+        before = board_of(trial_ids(count), attempts, max_attempts)[decision.id]
         assert before.phase is Phase.OWED
         assert before.decided is None
         event = next(coming)
         if event == "nothing":  # killed before the ledger knew
             continue
         assert event is None or isinstance(event, TrialState)
-        attempts.setdefault(decision.slot, []).append(Attempt(before.next_attempt, event))
-        ran.append(decision.slot)
-    final = board_of(slots(count), attempts, max_attempts)
+        attempts.setdefault(decision.id, []).append(Attempt(before.next_attempt, event))
+        ran.append(decision.id)
+    final = board_of(trial_ids(count), attempts, max_attempts)
     assert final.owed == ()
     assert ran == sorted(ran), "a trial came before one that precedes it"
     for one in final.standings:
@@ -100,6 +101,6 @@ def test_what_went_wrong_is_told_from_a_miss(one: Standing, forfeited: bool) -> 
 
 
 def test_the_default_scheduler_stops_nothing_early() -> None:
-    board = board_of(slots(2), {slots(2)[0]: [Attempt(1, TrialState.TARGET_REACHED)]}, 2)
-    assert InOrder().next_decision(board) == Run(slots(2)[1], stop_after_seconds=None)
+    board = board_of(trial_ids(2), {trial_ids(2)[0]: [Attempt(1, TrialState.TARGET_REACHED)]}, 2)
+    assert InOrder().next_decision(board) == Run(trial_ids(2)[1], stop_after_seconds=None)
     assert InOrder().next_decision(Board(())) == Done()

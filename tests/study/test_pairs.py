@@ -18,7 +18,7 @@ from tests.study.race import Race
 
 def started(told: Told, race: Race) -> list[tuple[int, int]]:
     """Return pair and side of what was started, in order."""
-    pairs = [run[0].slot.study for what, run in told.heard if what == "started"]
+    pairs = [run[0].id.study for what, run in told.heard if what == "started"]
     entered = sorted(
         (entry.start.time, entry.identification.study, number)
         for number, side in enumerate(race.duel.sides)
@@ -99,7 +99,7 @@ def test_a_self_tuning_submission_has_one_point(place: Place) -> None:
         pairs=1,
         trial=2,
     )
-    assert [slot.trial for slot in side.slots()] == [1]
+    assert [trial_id.trial for trial_id in side.trial_ids()] == [1]
 
 
 def test_results_folders_of_comparisons_lie_apart(tmp_path: Path, place: Place) -> None:

@@ -32,8 +32,7 @@ class Pressed:
 
 def decided(board: Board) -> dict[tuple[int, int], TrialState | None]:
     return {
-        (s.slot.study, s.slot.trial): s.decided.state if s.decided else None
-        for s in board.standings
+        (s.id.study, s.id.trial): s.decided.state if s.decided else None for s in board.standings
     }
 
 
@@ -65,11 +64,27 @@ def test_failures_are_results_and_are_not_repeated(
 def test_a_trial_that_dies_without_a_word_is_repeated_and_then_given_up(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("CRASH", "1")
+    monkeypatch.setenv("CRASH", "training")
     told = Told()
     board = place.run(told, studies=[2])
     assert told.started_trials() == [(2, 1, 1), (2, 1, 2), (2, 2, 1), (2, 2, 2)]
     assert {standing.phase for standing in board.standings} == {Phase.GIVEN_UP}
+    place.verify()
+
+
+def test_a_trial_that_dies_during_set_up_stops_the_study_and_uses_nothing_up(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CRASH", "setup")
+    for _ in range(3):
+        with pytest.raises(TrialError, match=r"was not the submission's to end: .* status 7"):
+            place.run(studies=[2])
+    monkeypatch.delenv("CRASH")
+    told = Told()
+    place.run(told, studies=[2])
+    assert told.started_trials() == [(2, 1, 4), (2, 2, 1)]
+    reasons = place.records()[2, 1, 4].unofficial_reasons
+    assert not any("attempt" in reason for reason in reasons), reasons
     place.verify()
 
 
@@ -158,7 +173,7 @@ def test_a_submission_edited_while_its_study_runs_spoils_nothing(place: Place) -
 def test_a_scheduler_may_end_a_study_and_may_not_repeat_a_trial(place: Place) -> None:
     class FirstTwice:
         def next_decision(self, board: Board) -> Run | Done:
-            return Run(board.standings[0].slot)
+            return Run(board.standings[0].id)
 
     class Never:
         def next_decision(self, board: Board) -> Run | Done:
@@ -213,13 +228,14 @@ def check_history(place: Place) -> None:
     commitments: dict[object, set[str]] = {}
     for attempt in place.attempts():
         which = attempt.identification
-        by_slot.setdefault(which.slot, []).append(attempt.state)
-        commitments.setdefault(which.slot, set()).add(which.seed_commitment)
+        if not attempt.tried.is_free:
+            by_slot.setdefault(which.folder, []).append(attempt.state)
+        commitments.setdefault(which.folder, set()).add(which.seed_commitment)
     assert len(by_slot) == len(ALL)
-    for slot, states in by_slot.items():
-        assert len(states) <= 2, (slot, states)
+    for trial_id, states in by_slot.items():
+        assert len(states) <= 2, (trial_id, states)
         assert all(state in (None, TrialState.INTERRUPTED) for state in states[:-1]), states
-        assert len(commitments[slot]) == 1, "an attempt had other seeds"
+        assert len(commitments[trial_id]) == 1, "an attempt had other seeds"
     points: dict[object, set[str]] = {}
     for record in place.records().values():
         key = (record.study, record.trial)

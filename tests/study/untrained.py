@@ -2,8 +2,8 @@
 
 How it ends stands in the environment: SECONDS of submission time, then STATE, which names trials
 that end in a way of their own: `STATE="target_reached 1.2=failed"` is study 1, trial 2. SECONDS
-takes the same form. An early stop ends a trial that takes longer. CRASH=1 ends the process without
-a word; FULL=1 fails as on a full disk.
+takes the same form. An early stop ends a trial that takes longer. CRASH=setup or CRASH=training
+ends the process without a word; FULL=1 fails as on a full disk.
 """
 
 from __future__ import annotations
@@ -34,6 +34,9 @@ def told(variable: str, default: str, plan: TrialPlan) -> str:
 
 def untrained(self: Any, level: str) -> Ending:
     """Stand for `Conduct.run`: one evaluation, and an end."""
+    if os.environ.get("CRASH") == "setup":
+        os._exit(7)
+    self._before_go()
     if os.environ.get("CRASH"):
         os._exit(7)
     if os.environ.get("FULL"):

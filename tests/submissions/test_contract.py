@@ -13,7 +13,8 @@ from kit import paths
 from kit.conformance.algorithm import check_algorithm
 from kit.conformance.golden_algorithms import match
 from kit.contracts import TrainingAlgorithm
-from kit.registry import read_yaml, submission_names
+from kit.registry import submission_names
+from kit.rules.submission import read_manifest
 from kit.trainer.assembly import import_submission
 
 GOLDEN = paths.PROJECT / "tests" / "golden" / "optimizers"
@@ -27,7 +28,7 @@ def folder(name: str) -> Path:
 
 
 def points(name: str) -> list[dict]:
-    return read_yaml(folder(name) / "submission.yaml")["tuning"]["mini"]["points"]
+    return list(map(dict, read_manifest(folder(name)).tuning["mini"].points or ()))
 
 
 def test_the_five_submissions_are_found() -> None:

@@ -101,7 +101,11 @@ def runs(state: State, given: dict[str, Any], url: str) -> Answer:
         return {"project": None}
     begin = int(given.get("cursor") or 0)
     end = min(len(found), begin + (given.get("perPage") or 50))
-    edges = [{"node": run_node(found[i]), "cursor": str(i + 1)} for i in range(begin, end)]
+    nodes = [run_node(each) for each in found[begin:end]]
+    for node in nodes if given["light"] else ():
+        for heavy in ("config", "summaryMetrics", "systemMetrics"):
+            del node[heavy]
+    edges = [{"node": node, "cursor": str(begin + i)} for i, node in enumerate(nodes, start=1)]
     page = {"endCursor": str(end), "hasNextPage": end < len(found)}
     listed = {"edges": edges, "pageInfo": page}
     more = {"runCount": len(found), "readOnly": False, "runs": listed}

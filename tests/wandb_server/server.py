@@ -126,7 +126,9 @@ class _Handler(BaseHTTPRequestHandler):
         if path == "/graphql":
             request = json.loads(body)
             name = request.get("operationName") or _OPERATION.search(request["query"])[1]
-            self._answer(name, lambda: self._graphql(name, request.get("variables") or {}))
+            variables = dict(request.get("variables") or {})
+            variables["light"] = "LightweightRunFragment" in request["query"]
+            self._answer(name, lambda: self._graphql(name, variables))
         elif path.endswith("/file_stream"):
             self._answer("file_stream", lambda: self._file_stream(path, json.loads(body)))
         else:

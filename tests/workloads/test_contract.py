@@ -53,10 +53,14 @@ pytestmark = pytest.mark.parametrize("name", WORKLOADS)
 def test_manifest_says_what_the_class_says(name):
     manifest = registry.workload_manifest(name)
     workload = registry.load_workload(name, "mini")
-    assert manifest["metric"] == workload.metric.name
-    assert manifest["loss_type"] == workload.loss_type
-    assert set(manifest["scales"]) == {"full", "mini"}
-    assert manifest["description"]
+    assert manifest.metric == workload.metric.name
+    assert manifest.loss_type == workload.loss_type
+    assert set(manifest.scales) == {"full", "mini"}
+    for scale, entry in manifest.scales.items():
+        assert set(entry.splits) == {"train", "eval_train", "validation", "test"}
+        for variant in manifest.variants:  # its arguments are those that the code takes
+            registry.load_workload(name, scale, variant)
+        registry.load_workload(name, scale, model=entry.benchmark.model)
 
 
 def test_mini_data_is_defined_by_checksums(name):
@@ -68,7 +72,7 @@ def test_mini_data_is_defined_by_checksums(name):
 def test_splits_have_their_sizes_and_an_even_mixture_of_classes(name, prepared):
     prepared(name)
     even = isinstance(registry.load_workload(name, "mini"), ClassificationWorkload)
-    for split, size in registry.workload_manifest(name)["scales"]["mini"]["splits"].items():
+    for split, size in registry.scale_entry(name, "mini").splits.items():
         targets = load_arrays(name, "mini", split)["targets"]
         assert len(targets) == size
         assert not even or len(set(np.bincount(targets).tolist())) == 1
@@ -158,7 +162,7 @@ def test_evaluation_does_not_depend_on_batch_size(name, prepared):
 
 
 def test_variants_build_and_change_something(name, prepared):
-    for variant in registry.workload_manifest(name).get("variants") or {}:
+    for variant in registry.workload_manifest(name).variants:
         base, changed = (registry.load_workload(name, "mini", v) for v in (None, variant))
         assert base.config != changed.config
         batch = base.synthetic_batch(2)

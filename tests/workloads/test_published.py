@@ -16,7 +16,7 @@ GOLDEN = Path(__file__).parent.parent / "golden"
 PUBLISHED = [
     (name, variant)
     for name in registry.workload_names()
-    for variant in (None, *(registry.workload_manifest(name).get("variants") or ()))
+    for variant in (None, *(registry.workload_manifest(name).variants))
 ]
 SMALLER = {  # arguments of build_model for models that fit in any memory, same distributions
     ("criteo1tb", None): {"vocab_size": 16384, "embedding_init_scale": 4194304**-0.5},

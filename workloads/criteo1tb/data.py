@@ -32,12 +32,6 @@ MISSING_CATEGORY = "00000000"
 MISSING_MARK = "-1"  # in a column of either kind, besides an empty one
 
 
-def dataset(config: WorkloadConfig, reading: Reading) -> Any:
-    """Return batches: inputs `(batch, numbers + categories)`, targets `(batch,)`, all float32."""
-    source = {"full": click_logs, "mini": flights}[config.scale]
-    return source(config, reading, **config.data)
-
-
 def scale_numbers(numbers: Tensor) -> Tensor:
     """Return log(x + 1), negative numbers taken as 0."""
     return tf.math.log(tf.maximum(numbers, 0.0) + 1.0)
@@ -161,3 +155,7 @@ def _problem(fields: Sequence[bytes]) -> str | None:
         except ValueError:
             return f"a number was expected. Received: {field[:20].decode(errors='replace')}"
     return None
+
+
+# Batches: inputs `(batch, numbers + categories)`, targets `(batch,)`, all float32.
+READERS = {"full": click_logs, "mini": flights}

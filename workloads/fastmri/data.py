@@ -22,14 +22,6 @@ SHUFFLE_BATCHES = 16
 EVALUATION_MASK = (0, 0)  # the rng of the mask in evaluation, the same for every slice
 
 
-def dataset(config: WorkloadConfig, reading: Reading) -> Any:
-    """Return batches: images `inputs`, `targets` `(batch, size, size)`, and of each mean, std and
-    volume_max `(batch,)`; all float32.
-    """
-    source = {"full": knees, "mini": brain}[config.scale]
-    return source(config, reading, **config.data)
-
-
 def knees(config: WorkloadConfig, reading: Reading, *, image_size: int) -> Watched:
     """Read fastMRI's volumes. Undersampled training slices are kept in memory, as published;
     a later start reads over those before it."""
@@ -93,3 +85,7 @@ def undersampled_slices(slices: Slices, reading: Reading) -> tf.data.Dataset:
         return undersampled(kspace, target, mask, volume_max)
 
     return slices.enumerate().map(load, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+
+
+# Batches: `inputs`, `targets` `(batch, size, size)`; mean, std, volume_max `(batch,)`; float32.
+READERS = {"full": knees, "mini": brain}

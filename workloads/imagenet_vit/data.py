@@ -19,15 +19,6 @@ Tensor = Any
 Batch = dict[str, Tensor]
 
 
-def dataset(config: WorkloadConfig, reading: Reading) -> tf.data.Dataset:
-    """Return batches: inputs `(batch, height, width, channels)`, targets `(batch,)`.
-
-    With mixup, training targets are `(batch, classes)`.
-    """
-    read = {"full": imagenet, "mini": fashion_mnist_batches}[config.scale]
-    return read(config, reading, **config.data)
-
-
 def imagenet(
     config: WorkloadConfig,
     reading: Reading,
@@ -55,3 +46,7 @@ def mixup(batch: Batch, rng: Tensor, *, alpha: float, num_classes: int) -> Batch
 
     one_hot = tf.one_hot(batch["targets"], num_classes)
     return {**batch, "inputs": mix(batch["inputs"]), "targets": mix(one_hot)}
+
+
+# Batches: inputs `(batch, height, width, channels)`, targets `(batch,)`, mixed `(batch, classes)`.
+READERS = {"full": imagenet, "mini": fashion_mnist_batches}

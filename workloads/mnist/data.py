@@ -22,9 +22,12 @@ def normalize(batch: dict[str, Tensor], rng: Tensor | None = None) -> dict[str, 
     return {**batch, "inputs": inputs}
 
 
-def dataset(config: WorkloadConfig, reading: Reading) -> tf.data.Dataset:
+def digits(config: WorkloadConfig, reading: Reading) -> tf.data.Dataset:
     """Return the batches of a split: inputs `(batch, 28, 28, 1)`, targets `(batch,)`."""
     arrays = load_arrays(config.name, config.scale, reading.split)
     if reading.is_training:
         return training_batches(arrays, reading, transform=normalize)
     return evaluation_batches(arrays, reading.batch_size, transform=normalize)
+
+
+READERS = {"full": digits, "mini": digits}

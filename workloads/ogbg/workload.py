@@ -34,6 +34,10 @@ class OgbgWorkload(Workload):
     loss_type: ClassVar[LossType] = LossType.SIGMOID_CROSS_ENTROPY
     metric: ClassVar[Metric] = Metric("mean_average_precision", higher_is_better=True)
 
+    def data_reader(self) -> Callable[..., packing.Limits]:
+        """Return what the data's arguments are for: the limits, of any batch."""
+        return packing.Limits.of
+
     def limits(self, batch_size: int) -> packing.Limits:
         """Return what a batch has room for."""
         return packing.Limits.of(batch_size, **self.config.data)

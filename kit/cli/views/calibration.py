@@ -59,7 +59,7 @@ class CalibrationView:
 
     def started(self, run: Run, attempt: int) -> None:
         """Take note of the run, and say so where it is not the first attempt."""
-        number = [standing.slot for standing in self._board.standings].index(run.slot) + 1
+        number = [standing.id for standing in self._board.standings].index(run.id) + 1
         self._run = f"{self._stage} {number} of {len(self._board.standings)}"
         self._step, self._evaluations, self._best = 0, 0, math.nan
         self._say(f"{self._run}: started{f', attempt {attempt}' if attempt > 1 else ''}")
@@ -86,7 +86,7 @@ class CalibrationView:
 
     def ended(self, run: Run, board: Board) -> None:
         """Say how the attempt ended."""
-        last = board[run.slot].attempts[-1:]
+        last = board[run.id].attempts[-1:]
         state = last[0].state if last else None
         if state is TrialState.COMPLETED_WITHOUT_TARGET:
             how = self._so_far()

@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from kit.cli.views import wording
+from kit.records.plausibility import doubts
 from kit.records.record import NANOSECONDS, TrialState
 
 if TYPE_CHECKING:
@@ -26,7 +27,8 @@ def concerns(outcome: Outcome) -> list[str]:
         return [*found, "No evaluation took place, so nothing is known about the result."]
     found += _about_parameters(evaluations)
     found += _about_learning(outcome)
-    # The first evaluation is due at once: imports and compilation lie between.
+    found += doubts(record, evaluations)
+    # Before the first evaluation lie imports and compilation.
     lateness = [(e.submission_ns - e.due_ns) / NANOSECONDS for e in evaluations[1:]]
     late = max(lateness, default=0.0)
     if late > LATE_SECONDS:
@@ -51,8 +53,8 @@ def _about_parameters(evaluations: tuple[Evaluation, ...]) -> list[str]:
     broken = next((e for e in evaluations if not e.finite), None)
     if broken is not None:
         found.append(
-            f"Parameters became NaN or infinite by step {broken.step:,}: lower the learning rate,"
-            " clip gradients, or look for a division by zero."
+            f"Parameters became NaN or infinite by reported step {broken.step:,}: lower the"
+            " learning rate, clip gradients, or look for a division by zero."
         )
     if evaluations[-1].step > 1 and evaluations[-1].distance_from_initial == 0:
         found.append("The evaluated parameters are still the initial ones: does the update apply?")
@@ -68,6 +70,6 @@ def _about_learning(outcome: Outcome) -> list[str]:
     if gain > 0:
         return []
     return [
-        f"Validation {target.metric} did not improve: {wording.metric(values[0])} at step"
-        f" {outcome.evaluations[0].step:,}, {wording.metric(values[-1])} at the end."
+        f"Validation {target.metric} did not improve: {wording.metric(values[0])} at"
+        f" reported step {outcome.evaluations[0].step:,}, {wording.metric(values[-1])} at the end."
     ]

@@ -35,7 +35,7 @@ class Goal:
         """Read the goal from a plan."""
         rules = plan.rules
         return cls(
-            title=f"{plan.workload_label} · {plan.submission.name} · ruleset {plan.ruleset.name}"
+            title=f"{plan.id.label} · {plan.submission.name} · ruleset {plan.ruleset.name}"
             f" · study {plan.study} · trial {plan.trial}",
             metric=rules.target.metric,
             higher_is_better=rules.target.higher_is_better,

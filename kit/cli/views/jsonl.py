@@ -35,7 +35,7 @@ class JsonLinesView:
         """Write what runs, and where its record will lie."""
         self._write(
             "started",
-            workload=plan.workload_label,
+            workload=plan.id.label,
             submission=plan.submission.name,
             ruleset=plan.ruleset.name,
             study=plan.study,

@@ -53,7 +53,7 @@ def _gauges(history: History) -> Table:
     speed = history.steps_per_second
     pace = "" if speed is None else f" · {speed:,.1f} steps/s"
     grid.add_row("Phase", _PHASES.get(now.phase, now.phase))
-    grid.add_row("Step", f"{now.step:,}{pace}")
+    grid.add_row("Reported step", f"{now.step:,}{pace}")
     used, budget = now.submission_seconds, goal.max_runtime_seconds
     time_line = f"{wording.seconds(used)} of {wording.seconds(budget)}"
     grid.add_row("Time", _bar(used / budget, time_line))
@@ -91,7 +91,14 @@ def _estimate(history: History) -> str:
 
 def _evaluations(history: History) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)
-    for heading in ("Evaluation", "Step", "Time", "Train", "Validation", "Evaluation share"):
+    for heading in (
+        "Evaluation",
+        "Reported step",
+        "Time",
+        "Train",
+        "Validation",
+        "Evaluation share",
+    ):
         table.add_column(heading, justify="right", no_wrap=True)
     spent_ns = 0
     rows = []

@@ -10,7 +10,7 @@ from kit.cli.views.study_lines import StudyJsonView, StudyPlainView
 from kit.cli.views.study_progress import StudyProgress
 
 if TYPE_CHECKING:
-    from kit.scoring.trial import Slot
+    from kit.contracts.trial_id import TrialId
     from kit.study.assignment import Assignment
     from kit.study.owed import Board
 
@@ -28,9 +28,9 @@ class PairPlainView(StudyPlainView):
         """Take note; what is owed was said before the first trial."""
         self.progress = StudyProgress(assignment, board, self._now)
 
-    def words(self, slot: Slot) -> str:
+    def words(self, trial_id: TrialId) -> str:
         """Return "pair 2, mnist, my_lion"."""
-        return f"pair {slot.study}, {slot.label}, {self._side}"
+        return f"pair {trial_id.study}, {trial_id.label}, {self._side}"
 
 
 class PairJsonView(StudyJsonView):
@@ -45,9 +45,9 @@ class PairJsonView(StudyJsonView):
     def begun(self, assignment: Assignment, board: Board) -> None:
         """Write nothing: this comes once for every trial."""
 
-    def fields(self, slot: Slot) -> dict[str, Any]:
+    def fields(self, trial_id: TrialId) -> dict[str, Any]:
         """Return workload, pair and side."""
-        own = super().fields(slot)
+        own = super().fields(trial_id)
         return {**own, "pair": own.pop("study"), "side": self._side}
 
 

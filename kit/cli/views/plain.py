@@ -61,7 +61,7 @@ class PlainView:
         speed = history.steps_per_second
         pace = "" if speed is None else f", {speed:,.1f} steps/s"
         self._write(
-            f"{progress.phase}: step {progress.step:,}{pace},"
+            f"{progress.phase}: reported step {progress.step:,}{pace},"
             f" {wording.seconds(progress.submission_seconds)} of submission time"
         )
 
@@ -76,7 +76,7 @@ class PlainView:
             for split, value in self._history.shown_metrics(evaluation).items()
         )
         self._write(
-            f"evaluation {evaluation.index}: step {evaluation.step:,}"
+            f"evaluation {evaluation.index}: reported step {evaluation.step:,}"
             f" after {wording.seconds(evaluation.submission_seconds)}{values}"
         )
 

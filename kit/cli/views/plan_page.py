@@ -87,7 +87,7 @@ def _estimate(estimate: Estimate, per_hour: float | None) -> dict[str, Any]:
 
 
 def _counts(planned: Planned, part: Part) -> dict[str, int]:
-    phases = [planned.board[slot].phase for slot in planned.assignment.slots_of(part)]
+    phases = [planned.board[trial_id].phase for trial_id in planned.assignment.trials_of(part)]
     return {phase.value: phases.count(phase) for phase in Phase}
 
 

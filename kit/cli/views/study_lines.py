@@ -14,7 +14,7 @@ from kit.cli.views.study_progress import StudyProgress
 from kit.study.owed import Phase
 
 if TYPE_CHECKING:
-    from kit.scoring.trial import Slot
+    from kit.contracts.trial_id import TrialId
     from kit.study.assignment import Assignment
     from kit.study.owed import Board
     from kit.study.scheduling import Run
@@ -48,7 +48,7 @@ class StudyPlainView:
         """Say which trial starts."""
         if self.progress is not None:
             self.progress.started(run, attempt)
-        self._write(f"{self.words(run.slot)}, attempt {attempt}: started")
+        self._write(f"{self.words(run.id)}, attempt {attempt}: started")
 
     def event(self, run: Run, fields: Mapping[str, Any]) -> None:
         """Write notes, and how far the trial is when nothing was written for long."""
@@ -60,8 +60,8 @@ class StudyPlainView:
         if self._now() - self._written_at >= SILENCE_SECONDS:
             metric = f", {self.progress.metric}" if self.progress.metric else ""
             self._write(
-                f"{self.words(run.slot)}: {self.progress.phase}, step {self.progress.step:,}, "
-                f"{wording.seconds(self.progress.submission_seconds)} of "
+                f"{self.words(run.id)}: {self.progress.phase}, reported step "
+                f"{self.progress.step:,}, {wording.seconds(self.progress.submission_seconds)} of "
                 f"{wording.seconds(self.progress.budget_seconds)}{metric}"
             )
 
@@ -72,15 +72,15 @@ class StudyPlainView:
             count = f" ({self.progress.finished} of {len(board.standings)} trials finished)"
         else:
             count = ""
-        self._write(f"{self.words(run.slot)}: {_ending(run.slot, board)}{count}")
+        self._write(f"{self.words(run.id)}: {_ending(run.id, board)}{count}")
 
     def note(self, message: str) -> None:
         """Write the message."""
         self._write(plain(message))
 
-    def words(self, slot: Slot) -> str:
+    def words(self, trial_id: TrialId) -> str:
         """Return how lines name a trial."""
-        return f"{slot.label}, study {slot.study}, trial {slot.trial}"
+        return f"{trial_id.label}, study {trial_id.study}, trial {trial_id.trial}"
 
     def close(self) -> None:
         """Nothing to give back."""
@@ -116,7 +116,7 @@ class StudyJsonView:
     def started(self, run: Run, attempt: int) -> None:
         """Write which trial starts."""
         self._attempt = attempt
-        self._write("trial_started", **self.fields(run.slot), attempt=attempt)
+        self._write("trial_started", **self.fields(run.id), attempt=attempt)
 
     def event(self, run: Run, fields: Mapping[str, Any]) -> None:
         """Hand on what the trial tells, its progress once a second."""
@@ -124,18 +124,18 @@ class StudyJsonView:
             if self._now() - self._progress_at < PROGRESS_SECONDS:
                 return
             self._progress_at = self._now()
-        self._write(**{**fields, **self.fields(run.slot), "attempt": self._attempt})
+        self._write(**{**fields, **self.fields(run.id), "attempt": self._attempt})
 
     def ended(self, run: Run, board: Board) -> None:
         """Write where the trial stands now."""
-        last = board[run.slot].attempts[-1:]
+        last = board[run.id].attempts[-1:]
         state = last[0].state if last else None
         self._write(
             "trial_ended",
-            **self.fields(run.slot),
+            **self.fields(run.id),
             attempt=self._attempt,
             state=state.value if state else None,
-            phase=board[run.slot].phase.value,
+            phase=board[run.id].phase.value,
             owed=len(board.owed),
         )
 
@@ -143,13 +143,13 @@ class StudyJsonView:
         """Write a message."""
         self._write("note", message=message)
 
-    def fields(self, slot: Slot) -> dict[str, Any]:
+    def fields(self, trial_id: TrialId) -> dict[str, Any]:
         """Return how events name a trial."""
         return {
-            "workload": slot.base,
-            "variant": slot.variant,
-            "study": slot.study,
-            "trial": slot.trial,
+            "workload": trial_id.workload,
+            "variant": trial_id.variant,
+            "study": trial_id.study,
+            "trial": trial_id.trial,
         }
 
     def close(self) -> None:
@@ -163,8 +163,8 @@ class StudyJsonView:
             return
 
 
-def _ending(slot: Slot, board: Board) -> str:
-    standing = board[slot]
+def _ending(trial_id: TrialId, board: Board) -> str:
+    standing = board[trial_id]
     if not standing.attempts:
         return "ended before it was entered in the ledger"
     last = standing.attempts[-1]

@@ -70,27 +70,25 @@ def _trials(assignment: Assignment) -> range:
 
 
 def _cells(progress: StudyProgress, part: Part) -> list[Text]:
-    return [_cell(progress, slot) for slot in progress.assignment.slots_of(part)]
+    return [_cell(progress, trial_id) for trial_id in progress.assignment.trials_of(part)]
 
 
-def _cell(progress: StudyProgress, slot: Any) -> Text:
-    if progress.run is not None and progress.run.slot == slot:
+def _cell(progress: StudyProgress, trial_id: Any) -> Text:
+    if progress.run is not None and progress.run.id == trial_id:
         used = wording.share(progress.submission_seconds, progress.budget_seconds)
         return Text(f"▸ {used}", style="bold cyan")
-    text = cell(progress.board[slot])
+    text = cell(progress.board[trial_id])
     style = {"∞": "yellow", "≥": "blue", "–": "blue", "·": "dim"}.get(text[0], "green")
-    return Text(text, style="red" if progress.board[slot].is_forfeited else style)
+    return Text(text, style="red" if progress.board[trial_id].is_forfeited else style)
 
 
 def _status(progress: StudyProgress) -> list[str]:
     lines = []
     if progress.run is not None:
-        slot = progress.run.slot
+        trial_id = progress.run.id
+        lines.append(f"{trial_id}, attempt {progress.attempt}")
         lines.append(
-            f"{slot.label}, study {slot.study}, trial {slot.trial}, attempt {progress.attempt}"
-        )
-        lines.append(
-            f"{progress.phase}, step {progress.step:,}, "
+            f"{progress.phase}, reported step {progress.step:,}, "
             f"{wording.seconds(progress.submission_seconds)} of "
             f"{wording.seconds(progress.budget_seconds)}"
         )

@@ -13,7 +13,7 @@ from kit.records.record import TrialState
 from kit.study.owed import Phase
 
 if TYPE_CHECKING:
-    from kit.scoring.trial import Slot
+    from kit.contracts.trial_id import TrialId
     from kit.study.assignment import Assignment
     from kit.study.owed import Board, Standing
     from kit.study.scheduling import Run
@@ -60,7 +60,7 @@ class StudyProgress:
             self.phase, self.step = str(fields["phase"]), int(fields["step"])
             self.submission_seconds = float(fields["submission_seconds"])
         elif fields["event"] == "evaluated" and self.run is not None:
-            target = self.assignment.part_of(self.run.slot).rules.target
+            target = self.assignment.part_of(self.run.id).rules.target
             value = float(fields["metrics"].get(f"validation/{target.metric}", math.nan))
             sign = "≥" if target.higher_is_better else "≤"
             self.metric = (
@@ -83,18 +83,18 @@ class StudyProgress:
         if self.run is None:
             return 0.0
         stop = self.run.stop_after_seconds
-        budget = self.budget_of(self.run.slot)
+        budget = self.budget_of(self.run.id)
         return budget if stop is None else min(budget, stop)
 
     @property
     def remaining_seconds(self) -> float:
         """Return the submission time that is left at most: the budgets of what is owed."""
-        owed = sum(self.budget_of(standing.slot) for standing in self.board.owed)
+        owed = sum(self.budget_of(standing.id) for standing in self.board.owed)
         return max(0.0, owed - self.submission_seconds if self.run else owed)
 
-    def budget_of(self, slot: Slot) -> float:
+    def budget_of(self, trial_id: TrialId) -> float:
         """Return the seconds of submission time that a trial has."""
-        return self.assignment.part_of(slot).rules.max_runtime_seconds
+        return self.assignment.part_of(trial_id).rules.max_runtime_seconds
 
     @property
     def finished(self) -> int:

@@ -75,12 +75,12 @@ def as_dict(assignment: Assignment, board: Board, *, interrupted_by: str | None)
 
 
 def _trial(standing: Standing) -> dict[str, Any]:
-    slot, decided = standing.slot, standing.decided
+    trial_id, decided = standing.id, standing.decided
     return {
-        "workload": slot.base,
-        "variant": slot.variant,
-        "study": slot.study,
-        "trial": slot.trial,
+        "workload": trial_id.workload,
+        "variant": trial_id.variant,
+        "study": trial_id.study,
+        "trial": trial_id.trial,
         "phase": standing.phase.value,
         "state": decided.state.value if decided and decided.state else None,
         "time_to_target_seconds": decided.result.time_to_target_seconds
@@ -127,7 +127,7 @@ def _table(assignment: Assignment, board: Board) -> Table:
     """Return a row per workload and study: its trials and its time; medians in their own rows."""
     rows: list[tuple[str, ...]] = []
     for times in part_times(assignment, board):
-        cells = [cell(board[slot]) for slot in assignment.slots_of(times.part)]
+        cells = [cell(board[trial_id]) for trial_id in assignment.trials_of(times.part)]
         for number, (study, outcome) in enumerate(
             zip(assignment.studies, times.studies, strict=True)
         ):
@@ -170,7 +170,7 @@ def _attempts(board: Board) -> list[str]:
         states = [a.state.value if a.state else "no end" for a in standing.attempts]
         if len(states) < 2 and standing.phase is not Phase.GIVEN_UP and "interrupted" not in states:
             continue
-        slot = standing.slot
+        trial_id = standing.id
         left = standing.attempts_left
         after = {
             Phase.DONE: "",
@@ -178,7 +178,7 @@ def _attempts(board: Board) -> list[str]:
             Phase.GIVEN_UP: "; no attempt left, it counts as missed",
         }[standing.phase]
         lines.append(
-            f"{slot.label}, study {slot.study}, trial {slot.trial}: "
+            f"{trial_id.label}, study {trial_id.study}, trial {trial_id.trial}: "
             + ", ".join(f"attempt {n} {state}" for n, state in enumerate(states, start=1))
             + after
         )

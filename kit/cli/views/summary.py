@@ -11,6 +11,7 @@ from kit.cli.views import wording
 from kit.cli.views.concerns import concerns
 from kit.cli.views.jsonl import finite
 from kit.cli.views.layout import Section, Summary, kit_command, shown_path
+from kit.records.plausibility import first_evaluation
 from kit.records.record import NANOSECONDS, TrialState
 from kit.records.signing import DEVELOPMENT_KEY
 
@@ -76,7 +77,8 @@ def _headline(record: TrialRecord, *, quick: bool) -> str:
     if quick:
         template = _QUICK_HEADLINES.get(record.state, _QUICK_HEADLINE)
     return template.format(
-        time=wording.seconds(record.submission_seconds), steps=wording.count(record.steps, "step")
+        time=wording.seconds(record.submission_seconds),
+        steps=wording.count(record.steps, "reported step"),
     )
 
 
@@ -85,6 +87,8 @@ def _result(outcome: Outcome, *, quick: bool) -> list[Section]:
     sections = [Section("Metric", _metric_sentence(outcome))]
     if record.state not in (TrialState.TARGET_REACHED, TrialState.OUT_OF_TIME):
         sections.append(Section("Reason", record.reason))
+    first = first_evaluation(record, outcome.evaluations)
+    sections += [Section("First evaluation", first)] if first else []
     sections.append(Section("Standing", _standing(outcome)))
     flagged = [text for text in concerns(outcome) if text != record.reason]
     if quick and not flagged:

@@ -38,8 +38,8 @@ from kit.records.held_out.statements import (
 )
 from kit.rules.held_out import check_public_value, choose_variants, policy_of, shown_choice
 from kit.rules.ruleset import Ruleset
-from kit.rules.strict_yaml import read_bytes
 from kit.rules.submission import Submission
+from kit.schema.strict_yaml import read_bytes
 
 
 def commit(

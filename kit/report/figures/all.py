@@ -23,7 +23,7 @@ def all_pictures(facts: Facts, *, theme: Theme = LIGHT, legend: bool = True) -> 
         theme: colours.
         legend: name the submissions below the curves of each workload.
     """
-    compared = len({trial.slot.submission for trial in facts.trials}) > 1
+    compared = len({trial.id.submission for trial in facts.trials}) > 1
     if compared:
         yield from filter(None, (scores(facts, theme=theme),))
         yield from filter(None, (performance_profiles(facts, theme=theme),))

@@ -10,6 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import EngFormatter, FixedLocator
 
+from kit.contracts.target import Target
 from kit.report.facts import Facts
 from kit.report.figures.picture import Picture, picture_name
 from kit.report.figures.style import (
@@ -27,7 +28,6 @@ from kit.report.figures.style import (
 )
 from kit.report.trials import Trial
 from kit.report.units import TimeUnit, metric_axis, unit_for
-from kit.scoring.trial import Goal
 
 Against = Literal["time", "steps"]
 FEW_TRIALS = 12  # of which nearly all values are shown
@@ -52,11 +52,11 @@ def curves(
         return None
     unit = unit_for(trial.submission_seconds for trial in trials)
     title = f"{label}: {metric_word(trials)} against {against}"
-    heading = f"{label}: {trials[0].goal.metric.replace('_', ' ')}"
+    heading = f"{label}: {trials[0].goal.target.metric.replace('_', ' ')}"
     with settings(theme):
         figure, (axes,) = new_figure(heading)
         _draw_lines(axes, facts, trials, unit=unit if against == "time" else None, theme=theme)
-        _draw_target(axes, trials[0].goal, theme)
+        _draw_target(axes, trials[0].goal.target, theme)
         if not any(math.isfinite(value) for trial in trials for value in trial.curve.values):
             axes.annotate("no validation value is a number", (0.5, 0.75), ha="center",
                           xycoords="axes fraction", color=theme.muted)  # fmt: skip
@@ -65,9 +65,9 @@ def curves(
         axes.set_xlim(left=0)
         if against == "steps":
             axes.xaxis.set_major_formatter(EngFormatter(sep=""))
-        axes.set_xlabel(f"submission time ({unit.sign})" if against == "time" else "steps (count)")
-        axes.set_ylabel(metric_axis(trials[0].goal.metric))
-        names = [n for n in facts.submissions if any(t.slot.submission == n for t in trials)]
+        axes.set_xlabel(f"submission time ({unit.sign})" if against == "time" else "reported steps")
+        axes.set_ylabel(metric_axis(trials[0].goal.target.metric))
+        names = [n for n in facts.submissions if any(t.id.submission == n for t in trials)]
         if legend:
             numbers = [facts.submissions.index(name) for name in names]
             legend_below(figure, submission_handles(numbers, theme), names)
@@ -78,11 +78,11 @@ def curves(
 def _draw_lines(
     axes: Axes, facts: Facts, trials: Sequence[Trial], *, unit: TimeUnit | None, theme: Theme
 ) -> None:
-    thin = [t for t in trials if (t.slot, t.attempt) not in facts.best]
+    thin = [t for t in trials if (t.id, t.attempt) not in facts.best]
     many = len(thin) > MAX_LINES
-    for trial in [*thin, *(t for t in trials if (t.slot, t.attempt) in facts.best)]:
-        style = series_style(facts.submissions.index(trial.slot.submission), theme)
-        best = (trial.slot, trial.attempt) in facts.best
+    for trial in [*thin, *(t for t in trials if (t.id, t.attempt) in facts.best)]:
+        style = series_style(facts.submissions.index(trial.id.submission), theme)
+        best = (trial.id, trial.attempt) in facts.best
         bitmap = many and not best
         x = trial.curve.steps if unit is None else np.asarray(trial.curve.seconds) / unit.seconds
         y = np.clip(trial.curve.values, -FARTHEST, FARTHEST)
@@ -93,53 +93,53 @@ def _draw_lines(
             marker=style.marker if len(y) < 2 else None, markersize=4,
         )  # fmt: skip
         if not bitmap:
-            line.set_gid(f"trial-{facts.numbers[trial.slot, trial.attempt]}")
+            line.set_gid(f"trial-{facts.numbers[trial.id, trial.attempt]}")
         if best:  # the end says who it is, where dashes alone are hard to tell
             axes.plot(x[-1:], y[-1:], style.marker, color=style.color, markersize=4.5)  # fmt: skip
 
 
-def _draw_target(axes: Axes, goal: Goal, theme: Theme) -> None:
-    axes.axhline(goal.target, color=theme.ink, linewidth=1.0, linestyle=(0, (4, 3)))
-    sign = "≥" if goal.higher_is_better else "≤"
+def _draw_target(axes: Axes, target: Target, theme: Theme) -> None:
+    axes.axhline(target.validation, color=theme.ink, linewidth=1.0, linestyle=(0, (4, 3)))
     # Above the frame: inside it hides where trials end, which is at the target.
-    axes.annotate(f"dashed: target {sign} {goal.target:.5g}", (1, 1), xycoords="axes fraction",
+    axes.annotate(f"dashed: target {target.sign} {target.validation:.5g}", (1, 1),
+                  xycoords="axes fraction",
                   xytext=(0, 2), textcoords="offset points", ha="right", color=theme.muted,
                   fontsize=FONT_POINTS - 1)  # fmt: skip
 
 
 def value_limits(trials: Sequence[Trial]) -> tuple[float, float]:
     """Return limits of the metric's axis: the target and most values, without far outliers."""
-    goal = trials[0].goal
+    target = trials[0].goal.target
     values = [v for t in trials for v in t.curve.values[1:] or t.curve.values if math.isfinite(v)]
     if not values:
-        return (goal.target - 1, goal.target + 1)
+        return (target.validation - 1, target.validation + 1)
     # The side where trials get better is shown whole; the other one ends where most are.
     cut = 0.03 if len(trials) <= FEW_TRIALS else 0.15
-    worst = float(np.quantile(values, cut if goal.higher_is_better else 1 - cut))
-    best = max(values) if goal.higher_is_better else min(values)
+    worst = float(np.quantile(values, cut if target.higher_is_better else 1 - cut))
+    best = target.best(values)
     worst, best = np.clip((worst, best), -FARTHEST, FARTHEST)
-    low, high = min(worst, best, goal.target), max(worst, best, goal.target)
+    low, high = min(worst, best, target.validation), max(worst, best, target.validation)
     margin = 0.06 * (high - low) or abs(high) * 0.05 or 1.0
     return (low - margin, high + margin)
 
 
 def metric_word(trials: Sequence[Trial]) -> str:
     """Return the metric in words."""
-    return f"validation {trials[0].goal.metric.replace('_', ' ')}"
+    return f"validation {trials[0].goal.target.metric.replace('_', ' ')}"
 
 
 def _summary(trials: Sequence[Trial], names: Sequence[str]) -> str:
-    goal = trials[0].goal
+    target = trials[0].goal.target
     reached = [t for t in trials if t.seconds is not None and math.isfinite(t.seconds)]
     words = (
         f"{len(trials)} trials of {len(names)} submissions; {len(reached)} reached the target"
-        f" {'≥' if goal.higher_is_better else '≤'} {goal.target:.5g}"
+        f" {target.sign} {target.validation:.5g}"
     )
     if not reached:
         return words + "."
     first = min(reached, key=lambda trial: trial.outcome.highest)
     seconds = first.outcome.highest
     return (
-        f"{words}, the fastest, {shown(first.slot.submission)} (study {first.slot.study}, trial"
-        f" {first.slot.trial}), after {unit_for([seconds]).told(seconds)}."
+        f"{words}, the fastest, {shown(first.id.submission)} (study {first.id.study}, trial"
+        f" {first.id.trial}), after {unit_for([seconds]).told(seconds)}."
     )

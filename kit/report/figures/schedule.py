@@ -42,7 +42,7 @@ def schedule(facts: Facts, submission: str, *, theme: Theme = LIGHT) -> Picture 
     trials = [t for t in facts.of_submission(submission) if t.started and t.ended and t.record]
     if not trials:
         return None
-    rows = list(dict.fromkeys((t.slot.label, t.slot.study) for t in trials))
+    rows = list(dict.fromkeys((t.id.label, t.id.study) for t in trials))
     spans = [_span(trial, trials) for trial in trials]
     unit = unit_for(end for _, end in spans)
     states = [state for state in _ORDER if any(t.state == state for t in trials)]
@@ -52,11 +52,11 @@ def schedule(facts: Facts, submission: str, *, theme: Theme = LIGHT) -> Picture 
         )
         for trial, (start, end) in zip(trials, spans, strict=True):
             place = _ORDER.index(TrialState(trial.state))
-            axes.barh([rows.index((trial.slot.label, trial.slot.study))],
+            axes.barh([rows.index((trial.id.label, trial.id.study))],
                       [max(end - start, 0.0) / unit.seconds], left=start / unit.seconds, height=0.7,
                       facecolor=theme.series[place], hatch=HATCHES[place], edgecolor=theme.paper,
                       linewidth=0.5,
-                      gid=f"trial-{facts.numbers[trial.slot, trial.attempt]}")  # fmt: skip
+                      gid=f"trial-{facts.numbers[trial.id, trial.attempt]}")  # fmt: skip
         name_rows(axes, [f"{label}, study {study}" for label, study in rows])
         axes.set_xlabel(f"time since the first start ({unit.sign})")
         samples = [

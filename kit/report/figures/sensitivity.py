@@ -35,7 +35,7 @@ def sensitivity(facts: Facts, submission: str, *, theme: Theme = LIGHT) -> Pictu
     names = varied(trials)[:MAX_PANELS]
     if not names:
         return None
-    labels = [label for label in facts.labels if any(t.slot.label == label for t in trials)]
+    labels = [label for label in facts.labels if any(t.id.label == label for t in trials)]
     rows = -(-len(names) // 2)
     with settings(theme):
         figure, axes = new_figure(
@@ -81,7 +81,7 @@ def _draw_panel(
     numbers: list[float] = []
     for place, label in enumerate(labels):
         style = series_style(place, theme)
-        own = [t for t in trials if t.slot.label == label and _number(t, name) is not None]
+        own = [t for t in trials if t.id.label == label and _number(t, name) is not None]
         x = [_number(t, name) or 0.0 for t in own]
         y = [_percent(t) for t in own]
         for missed in (False, True):
@@ -123,5 +123,5 @@ def _told(trials: Sequence[Trial], names: Sequence[str]) -> str:
     best = min(reached, key=_percent)
     chosen = ", ".join(f"{shown(name)} {_number(best, name)}" for name in names)
     return (
-        f"The smallest share, {_percent(best):.0f}%, was on {shown(best.slot.label)} with {chosen}."
+        f"The smallest share, {_percent(best):.0f}%, was on {shown(best.id.label)} with {chosen}."
     )

@@ -73,7 +73,7 @@ def _means(facts: Facts, label: str) -> dict[str, list[float]]:
         spent = [
             astuple(trial.spending)
             for trial in facts.of_label(label)
-            if trial.slot.submission == name and trial.spending
+            if trial.id.submission == name and trial.spending
         ]
         if spent:
             found[name] = [sum(column) / len(spent) for column in zip(*spent, strict=True)]

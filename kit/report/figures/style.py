@@ -18,6 +18,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from kit.text import escape_line
+
 WIDTH_INCHES = 4.4  # a phone shows it at nine tenths of its size, so its text stays readable
 FONT_POINTS = 9
 LEGEND_ROWS = 6  # beyond so many rows a legend has three columns
@@ -160,6 +162,5 @@ def submission_handles(numbers: Sequence[int], theme: Theme) -> list[Line2D]:
 
 def shown(text: str, length: int = 60) -> str:
     """Return text that anyone may have written as a figure can show it."""
-    words = " ".join(text.split())
-    words = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in words)
+    words = escape_line(" ".join(text.split()))
     return words if len(words) <= length else words[: length - 1] + "…"

@@ -95,7 +95,7 @@ def _studies(board: Leaderboard, submission: str, key: tuple[str, str | None]) -
     """Return the times of all studies that have a trial."""
     studies: dict[int, list[TrialResult]] = {}
     for trial in board.results.of(submission, *key):
-        studies.setdefault(trial.slot.study, []).append(trial)
+        studies.setdefault(trial.id.study, []).append(trial)
     return [study_time(trials, board.convention) for trials in studies.values()]
 
 

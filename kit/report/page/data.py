@@ -17,6 +17,7 @@ from typing import Any
 from kit.records.archive import unpack
 from kit.records.files import LOG, SUBMISSION
 from kit.records.findings import VerificationReport
+from kit.records.plausibility import first_evaluation
 from kit.records.record import NANOSECONDS, Evaluation
 from kit.report.facts import Facts
 from kit.report.page.verdict import trust_of
@@ -38,7 +39,7 @@ COLUMNS = (  # key, heading, kind: how the script shows and sorts it
     ("state", "state", "text"),
     ("time", "time to target (s)", "number"),
     ("spent", "submission time (s)", "number"),
-    ("steps", "steps", "number"),
+    ("steps", "reported steps", "number"),
     ("best", "best validation value", "number"),
     ("official", "all conditions kept", "text"),
     ("signature", "signature", "text"),
@@ -52,14 +53,14 @@ def rows_of(facts: Facts) -> list[list[Any]]:
 
 
 def _row(trial: Trial) -> list[Any]:
-    slot, record = trial.slot, trial.record
+    trial_id, record = trial.id, trial.record
     official = "unknown" if record is None else "yes" if record.official else "no"
     steps = record.steps if record else (trial.curve.steps[-1] if trial.curve.steps else None)
     return [
-        slot.submission,
-        slot.label,
-        slot.study,
-        slot.trial,
+        trial_id.submission,
+        trial_id.label,
+        trial_id.study,
+        trial_id.trial,
         trial.attempt,
         trial.state.replace("_", " "),
         _short(trial.seconds) if trial.seconds is not None else None,
@@ -93,7 +94,7 @@ def chunks_of(facts: Facts) -> Iterator[str]:
 def details_of(trial: Trial) -> dict[str, Any]:
     """Return everything about one trial."""
     report, record = trial.report, trial.record
-    content: dict[str, Any] = {"title": f"{trial.slot}, attempt {trial.attempt}"}
+    content: dict[str, Any] = {"title": f"{trial.id}, attempt {trial.attempt}"}
     if report is None or record is None:
         content["evaluations"] = _curve_table(trial)
         content["remark"] = (
@@ -151,7 +152,7 @@ def _summary(trial: Trial) -> list[tuple[str, str]]:
     unit = unit_for([record.rules.max_runtime_seconds])
     reached = record.time_to_target_seconds
     target = record.rules.target
-    sign = "≥" if target.higher_is_better else "≤"
+    sign = target.sign
     best = trial.best_value
     lines = [
         ("State", f"{record.state.replace('_', ' ')}: {record.reason}"),
@@ -166,6 +167,8 @@ def _summary(trial: Trial) -> list[tuple[str, str]]:
         ("Verdict code", report.verdict_code or "none"),
         ("Counts", "yes" if trial.deciding else "no: another attempt at this trial counts"),
     ]  # fmt: skip
+    if first := first_evaluation(record, report.evaluations):
+        lines.append(("First evaluation", first))
     for reason in record.stop_reasons:
         lines.append(("Stopped because", f"{reason.rule} ({', '.join(reason.evidence)})"))
     return lines
@@ -189,7 +192,14 @@ def _findings(report: VerificationReport) -> list[list[str]]:
 
 def _evaluation_table(rows: Sequence[Evaluation]) -> dict[str, Any]:
     metrics = sorted({name for row in rows for name in row.metrics})
-    columns = ["step", "submission s", "evaluation s", "CPU s while paused", "distance", *metrics]
+    columns = [
+        "reported step",
+        "submission s",
+        "evaluation s",
+        "CPU s while paused",
+        "distance",
+        *metrics,
+    ]
     table = [
         [
             row.step,
@@ -205,12 +215,12 @@ def _evaluation_table(rows: Sequence[Evaluation]) -> dict[str, Any]:
 
 
 def _curve_table(trial: Trial) -> dict[str, Any]:
-    curve = trial.curve
+    curve, metric = trial.curve, trial.goal.target.metric
     table = [
         [_short(step), _short(seconds), _short(value)]
         for step, seconds, value in zip(curve.steps, curve.seconds, curve.values, strict=True)
     ]
-    return {"columns": ["step", "submission s", f"validation/{trial.goal.metric}"], "rows": table}
+    return {"columns": ["reported step", "submission s", f"validation/{metric}"], "rows": table}
 
 
 def _log_tail(path: Path) -> str:

@@ -94,7 +94,7 @@ def title_of(facts: Facts) -> str:
     """Return the page's title."""
     ruleset, scope = facts.loaded.ruleset.name, scope_of(facts)
     if scope == "trial":
-        return f"Trial: {facts.trials[0].slot}, ruleset {ruleset}"
+        return f"Trial: {facts.trials[0].id}, ruleset {ruleset}"
     if scope == "submission":
         return f"Submission {facts.submissions[0]}, ruleset {ruleset}"
     return f"Leaderboard: ruleset {ruleset}, {len(facts.submissions)} submissions"

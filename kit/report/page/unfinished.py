@@ -11,7 +11,7 @@ def unfinished(facts: Facts) -> Iterator[tuple[int, str, str, str]]:
     """Yield number, place, state and reason of every attempt that did not run to its end."""
     ended = {"target_reached", "out_of_time", "completed_without_target", "missed", "over_budget"}
     by_digest = {
-        trial.report.envelope_sha256: str(trial.slot) for trial in facts.trials if trial.report
+        trial.report.envelope_sha256: str(trial.id) for trial in facts.trials if trial.report
     }
     for number, trial in enumerate(facts.trials):
         if trial.state in ended:
@@ -26,7 +26,7 @@ def unfinished(facts: Facts) -> Iterator[tuple[int, str, str, str]]:
             )
         else:
             why = record.reason
-        yield number, f"{trial.slot}, attempt {trial.attempt}", trial.state.replace("_", " "), why
+        yield number, f"{trial.id}, attempt {trial.attempt}", trial.state.replace("_", " "), why
 
 
 def _evidence(digests: Sequence[str], known: dict[str | None, str]) -> str:

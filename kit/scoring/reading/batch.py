@@ -6,8 +6,9 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from kit.contracts.trial_id import TrialId
 from kit.scoring.rules import ScoringRules
-from kit.scoring.trial import Slot, TrialResult
+from kit.scoring.trial import TrialResult
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Batch:
     trials: tuple[TrialResult, ...]
     submissions: tuple[str, ...]  # that take part, even without a trial
     notices: tuple[str, ...] = ()
-    curves: Mapping[Slot, Curve] = field(default_factory=dict)
+    curves: Mapping[TrialId, Curve] = field(default_factory=dict)
 
 
 def join(batches: Iterable[Batch]) -> Batch:
@@ -36,7 +37,7 @@ def join(batches: Iterable[Batch]) -> Batch:
         tuple(trial for batch in batches for trial in batch.trials),
         tuple(sorted({name for batch in batches for name in batch.submissions})),
         tuple(dict.fromkeys(notice for batch in batches for notice in batch.notices)),
-        {slot: curve for batch in batches for slot, curve in batch.curves.items()},
+        {trial_id: curve for batch in batches for trial_id, curve in batch.curves.items()},
     )
 
 

@@ -18,6 +18,7 @@ from itertools import compress, count
 from operator import ne
 from pathlib import Path
 
+from kit.contracts.trial_id import TrialId
 from kit.errors import InvalidFile
 from kit.scoring.reading.batch import Batch, Curve, LeftOut, not_numbers, out_of_order
 from kit.scoring.reading.columns import (
@@ -29,7 +30,7 @@ from kit.scoring.reading.columns import (
     parse_table,
 )
 from kit.scoring.rules import ScoringRules
-from kit.scoring.trial import Slot, judge
+from kit.scoring.trial import judge
 
 COLUMNS = (
     "submission",
@@ -84,7 +85,7 @@ def read_compact(path: Path, rules: ScoringRules, *, as_present: bool = False) -
     values = metrics(table.column("value"), file=table.file, column="value")
     left_out = LeftOut(rules)
     submissions, trials, lost = set(), [], []
-    curves: dict[Slot, Curve] = {}
+    curves: dict[TrialId, Curve] = {}
     tolerated: list[str] = []
     kept = tolerated if as_present else None
     for block in _blocks(table):
@@ -98,10 +99,16 @@ def read_compact(path: Path, rules: ScoringRules, *, as_present: bool = False) -
         key = left_out.key_of(_FRAMEWORK.sub("", workload))
         if key is None:
             continue
-        slot = Slot(submission, *key, _count(study, table, first), _count(trial, table, first))
+        trial_id = TrialId(
+            rules.ruleset,
+            submission,
+            *key,
+            _count(study, table, first),
+            _count(trial, table, first),
+        )
         source = f"{path}, row {first}"
-        trials.append(judge(slot, seconds[part], values[part], rules.goals[key], source=source))
-        curves[slot] = Curve(seconds[part], steps[part], values[part])
+        trials.append(judge(trial_id, seconds[part], values[part], rules.goals[key], source=source))
+        curves[trial_id] = Curve(seconds[part], steps[part], values[part])
         lost.append(count_not_finite(values[part]))
     notices = left_out.notices() + out_of_order(tolerated)
     notices += not_numbers(sum(lost), sum(map(bool, lost)))

@@ -19,12 +19,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
 
 from kit.errors import UsageError, VerificationError
 from kit.records.against_ledger import find_ledger
-from kit.records.attempts import OPEN, rule_on
+from kit.records.attempts import OPEN, Tried, rule_on
 from kit.records.chain import verify_chain
 from kit.records.findings import Finding, TreeReport, VerificationReport
 from kit.records.ledger import Attempt
@@ -35,8 +36,6 @@ from kit.records.tree import holds_evidence, verify_tree
 
 _SHOWN = 3  # problems in one message
 
-Place = tuple[str, str, str, int, int]  # ruleset, submission, workload label, study, trial
-
 
 @dataclass(frozen=True)
 class Trying:
@@ -45,6 +44,17 @@ class Trying:
     identification: Identification
     state: TrialState | None  # None: the ledger has a start and no end
     report: VerificationReport | None  # None: there is no record of it
+    clock_started: bool = True
+
+    @property
+    def tried(self) -> Tried:
+        """Return it as the rule about attempts needs it."""
+        return Tried(self.identification.attempt, self.state, self.clock_started)
+
+    @property
+    def folder(self) -> str:
+        """Return what all attempts at one trial share."""
+        return self.identification.folder
 
 
 class Deciding(NamedTuple):
@@ -121,19 +131,21 @@ def _unknown_keys(report: TreeReport) -> list[str]:
     return [f"{unknown.total()} {are} not signed by a key that you know: {listed}."]
 
 
-def attempts_by_place(evidence: Iterable[Evidence]) -> dict[Place, list[Trying]]:
-    """Return all attempts at each trial."""
-    places: dict[Place, list[Trying]] = {}
-    for part in evidence:
-        for attempt in part.attempts:
-            places.setdefault(attempt.identification.slot, []).append(attempt)
-    return places
+def attempts_by_trial(evidence: Iterable[Evidence]) -> list[list[Trying]]:
+    """Return the attempts at each trial, trials and attempts in order."""
+
+    def order(attempt: Trying) -> tuple[str, str, str, int, int, int]:
+        which = attempt.identification
+        trial = (which.ruleset, which.submission, which.workload_label, which.study, which.trial)
+        return (*trial, which.attempt)
+
+    every = sorted((attempt for part in evidence for attempt in part.attempts), key=order)
+    return [list(attempts) for _, attempts in groupby(every, key=lambda one: one.folder)]
 
 
-def deciding_attempt(attempts: Iterable[Trying], max_attempts: int) -> Deciding:
+def deciding_attempt(ordered: Sequence[Trying], max_attempts: int) -> Deciding:
     """Return the attempt at one trial that counts, by the rule of `kit.records.attempts`."""
-    ordered = sorted(attempts, key=lambda attempt: attempt.identification.attempt)
-    ruling = rule_on([(a.identification.attempt, a.state) for a in ordered], max_attempts)
+    ruling = rule_on([a.tried for a in ordered], max_attempts)
     decided = None if ruling.deciding is None else ordered[ruling.deciding]
     stopped = [ordered[position] for position in ruling.stopped]
     records = [attempt.report.record for attempt in stopped if attempt.report]
@@ -152,17 +164,19 @@ def deciding_attempt(attempts: Iterable[Trying], max_attempts: int) -> Deciding:
 
 def _beyond(ordered: Sequence[Trying], decided: Trying | None, max_attempts: int) -> Iterator[str]:
     """Yield what there is to say about attempts that do not count."""
-    stops = 0
+    free = 0
     for attempt in ordered:
         which = attempt.identification
         if decided and which.attempt > decided.identification.attempt:
             if attempt.state not in OPEN:
                 yield f"{which}: repeated after a result; the first result counts."
-        elif which.attempt - stops > max_attempts:
+        elif which.attempt - free > max_attempts:
             yield f"{which}: more than {max_attempts} attempts; it does not count."
         elif attempt.state is TrialState.STOPPED_EARLY and attempt is not decided:
             yield f"{which}: stopped early, and resumed."
-        stops += attempt.state is TrialState.STOPPED_EARLY
+        elif attempt.state in OPEN and attempt.tried.is_free:
+            yield f"{which}: ended during set-up; it is not used up."
+        free += attempt.tried.is_free
 
 
 def _problems(report: TreeReport) -> Iterator[str]:
@@ -187,19 +201,16 @@ def _below(path: Path, ledger: Path | None) -> list[Attempt]:
         return []
     root, wanted = ledger.parent, path.resolve()
 
-    def folder(which: Identification) -> Path:
-        ruleset, submission, label, study, trial = which.slot
-        return root / ruleset / submission / label / f"study_{study}" / f"trial_{trial}"
-
     attempts = verify_chain(ledger).attempts()
-    return [a for a in attempts if folder(a.identification).is_relative_to(wanted)]
+    return [a for a in attempts if (root / a.identification.folder).is_relative_to(wanted)]
 
 
 def _attempts(report: TreeReport, entered: Sequence[Attempt]) -> tuple[Trying, ...]:
     recorded = {Identification.of(entry.record): entry for entry in report.records if entry.record}
     listed = {attempt.identification for attempt in entered}
     from_ledger = [
-        Trying(a.identification, a.state, recorded.get(a.identification)) for a in entered
+        Trying(a.identification, a.state, recorded.get(a.identification), a.tried.clock_started)
+        for a in entered
     ]
     alone = [
         Trying(which, entry.record.state, entry)
@@ -215,13 +226,12 @@ def check_disjoint(evidence: Sequence[Evidence]) -> None:
     Raises:
         UsageError: names the trial and both places.
     """
-    seen: dict[Place, Path] = {}
+    seen: dict[str, Path] = {}
     for part in evidence:
-        for place in {attempt.identification.slot for attempt in part.attempts}:
-            if place in seen:
-                ruleset, submission, label, study, trial = place
+        for which in {attempt.identification for attempt in part.attempts}:
+            earlier = seen.setdefault(which.folder, part.path)
+            if earlier != part.path:
                 raise UsageError(
-                    f"The same trial is in {seen[place]} and in {part.path}: {submission}, "
-                    f"{label}, study {study}, trial {trial}, ruleset {ruleset}. Give one of them."
+                    f"The same trial is in {earlier} and in {part.path}: {which.trial_words}, "
+                    f"ruleset {which.ruleset}. Give one of them."
                 )
-            seen[place] = part.path

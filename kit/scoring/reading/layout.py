@@ -20,6 +20,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from kit.contracts.trial_id import TrialId
 from kit.errors import InvalidFile, UsageError
 from kit.scoring.reading.batch import Batch, Curve, LeftOut, not_numbers, out_of_order
 from kit.scoring.reading.columns import (
@@ -30,7 +31,7 @@ from kit.scoring.reading.columns import (
     parse_table,
 )
 from kit.scoring.rules import ScoringRules
-from kit.scoring.trial import Goal, Slot, TrialResult, judge
+from kit.scoring.trial import Goal, TrialResult, judge
 
 EVALUATIONS = "eval_measurements.csv"
 SECONDS, STEP = "accumulated_submission_time", "global_step"
@@ -48,7 +49,7 @@ class _Found:
     notices: list[str] = field(default_factory=list)
     unmeasured: int = 0
     lost: list[int] = field(default_factory=list)
-    curves: dict[Slot, Curve] = field(default_factory=dict)
+    curves: dict[TrialId, Curve] = field(default_factory=dict)
     tolerated: list[str] | None = None  # takes rows out of order; None: they are refused
 
 
@@ -105,13 +106,13 @@ def _read_study(
             if not (trial_folder / EVALUATIONS).exists():
                 found.unmeasured += 1
                 continue
-            slot = Slot(submission, *key, study, trial)
+            trial_id = TrialId(rules.ruleset, submission, *key, study, trial)
             found.trials.append(
-                _read_trial(slot, trial_folder / EVALUATIONS, rules.goals[key], found)
+                _read_trial(trial_id, trial_folder / EVALUATIONS, rules.goals[key], found)
             )
 
 
-def _read_trial(slot: Slot, path: Path, goal: Goal, found: _Found) -> TrialResult:
+def _read_trial(trial_id: TrialId, path: Path, goal: Goal, found: _Found) -> TrialResult:
     file = str(path)
     try:
         table = parse_table(path.read_bytes(), file)
@@ -119,16 +120,16 @@ def _read_trial(slot: Slot, path: Path, goal: Goal, found: _Found) -> TrialResul
         raise InvalidFile(f"{file}: {error.strerror}. Restore the file from a copy.") from None
     if table is None:
         found.notices.append(f"{file}: holds no evaluation; the trial counts as missed.")
-        return judge(slot, [], [], goal, source=file)
-    value = f"validation/{goal.metric}"
+        return judge(trial_id, [], [], goal, source=file)
+    value = f"validation/{goal.target.metric}"
     seconds = numbers(table.column(SECONDS), file=file, column=SECONDS)
     steps = numbers(table.column(STEP), file=file, column=STEP)
     values = metrics(table.column(value), file=file, column=value)
     check_increasing(seconds, file=file, column=SECONDS, tolerated=found.tolerated)
     check_increasing(steps, file=file, column=STEP, tolerated=found.tolerated)
-    found.curves[slot] = Curve(seconds, steps, values)
+    found.curves[trial_id] = Curve(seconds, steps, values)
     found.lost.append(count_not_finite(values))
-    return judge(slot, seconds, values, goal, source=file)
+    return judge(trial_id, seconds, values, goal, source=file)
 
 
 def _has_studies(folder: Path) -> bool:

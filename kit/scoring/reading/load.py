@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
+from kit.contracts.trial_id import TrialId, workload_label
 from kit.errors import UsageError
 from kit.records.signing import PublicKey
 from kit.rules.ruleset import Ruleset, load_ruleset
@@ -25,7 +26,6 @@ from kit.scoring.reading.layout import is_layout, read_layout
 from kit.scoring.reading.records import judge_records, ruleset_of, tuning_of
 from kit.scoring.results import Results, collect
 from kit.scoring.rules import TUNING_MODES, ScoringRules, TuningMode, scoring_rules
-from kit.scoring.trial import Slot, workload_label
 
 _MOST = 100  # studies, or trials of one; every number up to the highest takes a place
 
@@ -61,7 +61,7 @@ class Loaded:
     notices: tuple[str, ...]
     held_out: HeldOutChoice
     remarks: Mapping[str, Sequence[str]] = field(default_factory=dict)  # by submission
-    curves: Mapping[Slot, Curve] = field(default_factory=dict)  # of logs; records hold their own
+    curves: Mapping[TrialId, Curve] = field(default_factory=dict)  # of logs; records hold their own
     evidence: tuple[Evidence, ...] = ()  # of records
 
 
@@ -227,14 +227,14 @@ def _collect(request: Request, rules: ScoringRules, batch: Batch) -> tuple[Resul
     results = collect(batch.trials, rules, submissions=batch.submissions)
     if not results.submissions:
         raise UsageError("No submission has anything that can be scored under these rules.")
-    tried = {slot.base for slot in results.trials if slot.variant is None}
+    tried = {trial_id.workload for trial_id in results.trials if trial_id.variant is None}
     notices += _untried_variants(results, tried)
     untried = [base for base in rules.bases if base not in tried]
     if not untried:
         return results, notices
     if request.as_present:
         rest = rules.restricted([base for base in rules.bases if base in tried])
-        kept = [trial for trial in batch.trials if rest.counts(trial.slot.base, trial.slot.variant)]
+        kept = [trial for trial in batch.trials if rest.counts(trial.id.workload, trial.id.variant)]
         return collect(kept, rest, submissions=batch.submissions), [
             *notices,
             f"Left out, because nobody has a trial of it: {', '.join(untried)}; "
@@ -250,7 +250,7 @@ def _collect(request: Request, rules: ScoringRules, batch: Batch) -> tuple[Resul
 
 def _untried_variants(results: Results, tried: Collection[str]) -> list[str]:
     """Return the notice about held-out variants that gate a workload and nobody has trials of."""
-    there = {slot.base for slot in results.trials if slot.variant is not None}
+    there = {trial_id.workload for trial_id in results.trials if trial_id.variant is not None}
     lost = [base for base in results.rules.held_out if base in tried and base not in there]
     if not lost:
         return []
@@ -263,11 +263,11 @@ def _untried_variants(results: Results, tried: Collection[str]) -> list[str]:
 
 def _first_studies(batch: Batch, studies: int) -> Batch:
     """Return the trials of the first studies, counted from 0 where a submission has a study 0."""
-    from_zero = {trial.slot.submission for trial in batch.trials if trial.slot.study == 0}
+    from_zero = {trial.id.submission for trial in batch.trials if trial.id.study == 0}
     kept = [
         trial
         for trial in batch.trials
-        if trial.slot.study < studies + (trial.slot.submission not in from_zero)
+        if trial.id.study < studies + (trial.id.submission not in from_zero)
     ]
     return replace(batch, trials=tuple(kept))
 
@@ -278,15 +278,15 @@ def _with_room(rules: ScoringRules, batch: Batch) -> tuple[ScoringRules, list[st
     Raises:
         UsageError: a number is so high that it can be no count.
     """
-    slots = [trial.slot for trial in batch.trials]
-    studies = max((_numbers({s.study for s in slots if s.submission == name})
+    trial_ids = [trial.id for trial in batch.trials]
+    studies = max((_numbers({s.study for s in trial_ids if s.submission == name})
                    for name in batch.submissions), default=0)  # fmt: skip
-    trials = max((_numbers({s.trial for s in slots if s.submission == name})
+    trials = max((_numbers({s.trial for s in trial_ids if s.submission == name})
                   for name in batch.submissions), default=0)  # fmt: skip
     if studies <= rules.studies and trials <= rules.trials:
         return rules, []
     if max(studies, trials) > _MOST:
-        highest = max(slots, key=lambda slot: max(slot.study, slot.trial))
+        highest = max(trial_ids, key=lambda trial_id: max(trial_id.study, trial_id.trial))
         raise UsageError(
             f"{highest}: studies and trials are counted on from 0 or 1, up to {_MOST} at most. "
             "Number them without gaps, then score again."
@@ -308,8 +308,10 @@ def _about_tuning(
     request: Request, rules: ScoringRules, ruleset: Ruleset, batch: Batch
 ) -> list[str]:
     """Return the notice that logs that were taken for external tuning look like self-tuning."""
-    slots = [trial.slot for trial in batch.trials]
-    studies = Counter((slot.submission, slot.label, slot.study) for slot in slots)
+    trial_ids = [trial.id for trial in batch.trials]
+    studies = Counter(
+        (trial_id.submission, trial_id.label, trial_id.study) for trial_id in trial_ids
+    )
     if request.tuning is not None or rules.trials == 1 or max(studies.values()) > 1:
         return []
     factor = ruleset.tuning.self_tuning.runtime_factor

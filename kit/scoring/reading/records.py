@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from kit import registry
+from kit.contracts.trial_id import TrialId
 from kit.errors import InvalidFile, KitError, UsageError
 from kit.records.archive import unpack
 from kit.records.files import SUBMISSION
 from kit.records.findings import VerificationReport
 from kit.records.record import TrialRecord, TrialState
+from kit.records.schedule import Schedule
 from kit.rules.ruleset import Ruleset, load_ruleset
 from kit.scoring.reading.batch import Batch, LeftOut
 from kit.scoring.reading.conditions import conditions_of, mixed_conditions
-from kit.scoring.reading.evidence import Evidence, attempts_by_place, deciding_attempt
+from kit.scoring.reading.evidence import Evidence, attempts_by_trial, deciding_attempt
 from kit.scoring.rules import ScoringRules, TuningMode
-from kit.scoring.trial import Slot, Stop, TrialResult, judge, not_before
+from kit.scoring.trial import Stop, TrialResult, judge, not_before
 
 _FORFEITED = (TrialState.FAILED, TrialState.RULE_VIOLATION, TrialState.INTERRUPTED)
 
@@ -104,31 +107,34 @@ def judge_records(
         ruleset: as its file has it.
         without: submissions that take no part.
     """
-    places = attempts_by_place(evidence)
-    by_place = {
-        place: attempts
-        for place, attempts in places.items()
-        if place[0] == ruleset.name and place[1] not in without
-    }
-    others = Counter(place[0] for place in places if place[0] != ruleset.name)
+    every = attempts_by_trial(evidence)
+    others = Counter(a[0].identification.ruleset for a in every)
+    del others[ruleset.name]
+    by_trial = [
+        attempts
+        for attempts in every
+        if attempts[0].identification.ruleset == ruleset.name
+        and attempts[0].identification.submission not in without
+    ]
     left_out, trials, used = LeftOut(rules), [], []
     notices = [notice for part in evidence for notice in part.notices]
     notices += [f"Left out: {n} trials under ruleset {name!r}." for name, n in others.items()]
-    for place, attempts in sorted(by_place.items()):
-        key = left_out.key_of(place[2])
+    for attempts in by_trial:
+        which = attempts[0].identification
+        key = left_out.key_of(which.workload_label)
         if key is None:
             continue
         decided = deciding_attempt(attempts, ruleset.max_attempts)
         notices += decided.remarks
         report = decided.attempt.report if decided.attempt else None
         if report and report.record:
-            slot = Slot(place[1], *key, place[3], place[4])
-            trial = _judge(slot, report, report.record, rules)
+            trial_id = TrialId(rules.ruleset, which.submission, *key, which.study, which.trial)
+            trial = _judge(trial_id, report, report.record, rules)
             trials.append(not_before(trial, decided.stopped_seconds))
             used.append(report)
     notices += left_out.notices() + _unofficial(used)
     mixed, remarks_by_name = mixed_conditions(_conditions(used))
-    names = tuple(sorted({place[1] for place in by_place}))
+    names = tuple(sorted({attempts[0].identification.submission for attempts in by_trial}))
     return JudgedRecords(Batch(tuple(trials), names, tuple(notices + mixed)), remarks_by_name)
 
 
@@ -142,14 +148,18 @@ def _conditions(reports: Sequence[VerificationReport]) -> dict[str, list[dict[st
 
 
 def _judge(
-    slot: Slot, report: VerificationReport, record: TrialRecord, rules: ScoringRules
+    trial_id: TrialId, report: VerificationReport, record: TrialRecord, rules: ScoringRules
 ) -> TrialResult:
-    goal = rules.goals[slot.base, slot.variant]
-    name = f"validation/{goal.metric}"
+    goal = rules.goals[trial_id.workload, trial_id.variant]
+    schedule = Schedule.of(record.rules)
+    name = f"validation/{goal.target.metric}"
     return judge(
-        slot,
+        trial_id,
         [evaluation.submission_seconds for evaluation in report.evaluations],
-        [evaluation.metrics.get(name, float("nan")) for evaluation in report.evaluations],
+        [
+            evaluation.metrics.get(name, math.nan) if schedule.may_reach(evaluation) else math.nan
+            for evaluation in report.evaluations
+        ],
         goal,
         stop=_stop(record),
         source=str(report.path),
@@ -166,9 +176,9 @@ def _stop(record: TrialRecord) -> Stop | None:
 
 
 def _tuning(report: VerificationReport, ruleset: Ruleset, assumed: TuningMode | None) -> TuningMode:
-    from kit.rules.strict_yaml import parse
     from kit.rules.submission import Submission, SubmissionManifest
-    from kit.rules.validation import check
+    from kit.schema.strict_yaml import parse
+    from kit.schema.validation import check
 
     where = report.path / SUBMISSION
     try:

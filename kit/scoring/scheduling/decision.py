@@ -1,7 +1,7 @@
 """What a runner of studies asks: which trial is next, and from when on may it stop?
 
     decision = next_decision(Situation(results, scheduled=("mine",)))
-    if isinstance(decision, Run): run decision.slot, stopped at decision.stop_after_seconds
+    if isinstance(decision, Run): run decision.id, stopped at decision.stop_after_seconds
 
 A limit holds as long as the trial runs, because knowing more never takes a rule away. Where several
 trials run at once, ask `running_decision` again after each result: the limit may have come down.
@@ -18,12 +18,13 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from kit.contracts.trial_id import TrialId
 from kit.scoring.scheduling.gate_rules import gate_limits
 from kit.scoring.scheduling.knowledge import Knowledge, Place, Situation, knowledge_of
 from kit.scoring.scheduling.limits import ALL_RULES, Limit, Rule, earliest
 from kit.scoring.scheduling.order import next_place
 from kit.scoring.scheduling.study_rules import study_limits
-from kit.scoring.trial import Slot, TrialResult, censored
+from kit.scoring.trial import TrialResult, censored
 
 STOPPED_EARLY = "stopped_early"
 
@@ -33,17 +34,17 @@ class Run:
     """Run a trial.
 
     Attributes:
-        slot: which.
+        trial_id: which.
         stop_after_seconds: submission time from which on it may stop if its target is not reached;
             0: it is needless and need not start; None: run it to its budget.
         rule: by which it may stop; its value is the reason to record.
         evidence: the trials whose results, or whose times so far, the rule rests on.
     """
 
-    slot: Slot
+    id: TrialId
     stop_after_seconds: float | None
     rule: Rule | None
-    evidence: tuple[Slot, ...]
+    evidence: tuple[TrialId, ...]
 
     @property
     def needless(self) -> bool:
@@ -61,8 +62,8 @@ class Run:
             or self.stop_after_seconds is None
             or seconds < self.stop_after_seconds
         ):
-            raise ValueError(f"{self.slot} may not stop at {seconds} s: {self.stop_after_seconds}")
-        return TrialResult(self.slot, censored(seconds, (self.rule.value,)), STOPPED_EARLY)
+            raise ValueError(f"{self.id} may not stop at {seconds} s: {self.stop_after_seconds}")
+        return TrialResult(self.id, censored(seconds, (self.rule.value,)), STOPPED_EARLY)
 
 
 @dataclass(frozen=True)
@@ -77,19 +78,19 @@ def next_decision(situation: Situation) -> Run | Done:
     return Done() if place is None else decide(known, place)
 
 
-def running_decision(situation: Situation, slot: Slot) -> Run:
+def running_decision(situation: Situation, trial_id: TrialId) -> Run:
     """Say from when on a trial may stop that runs now, or is owed."""
     known = knowledge_of(situation)
-    return decide(known, known.place(slot))
+    return decide(known, known.place(trial_id))
 
 
 def decide(known: Knowledge, place: Place) -> Run:
     """Return the decision about one trial."""
     limit = limit_of(known, place)
-    slot = known.slot(place)
+    trial_id = known.trial_id(place)
     if limit is None:
-        return Run(slot, None, None, ())
-    return Run(slot, limit.seconds, limit.rule, tuple(map(known.slot, limit.evidence)))
+        return Run(trial_id, None, None, ())
+    return Run(trial_id, limit.seconds, limit.rule, tuple(map(known.trial_id, limit.evidence)))
 
 
 def limit_of(known: Knowledge, place: Place, rules: Collection[Rule] = ALL_RULES) -> Limit | None:

@@ -13,11 +13,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from kit.contracts.trial_id import TrialId
 from kit.scoring.gates import Flags
 from kit.scoring.results import Floats, Results
 from kit.scoring.rules import ScoringRules
 from kit.scoring.times import median_over_studies
-from kit.scoring.trial import INFINITY, Outcome, Slot
+from kit.scoring.trial import INFINITY, Outcome
 
 BASE, VARIANT = 0, 1
 
@@ -66,7 +67,7 @@ class Situation:
 
     results: Results
     scheduled: tuple[str, ...]
-    running: Mapping[Slot, float] = field(default_factory=dict)
+    running: Mapping[TrialId, float] = field(default_factory=dict)
     field_closed: bool = False
 
 
@@ -138,10 +139,11 @@ class Knowledge:
         """Return the budget of a cell's trials."""
         return self.rules.goals[self.rules.bases[cell.base], self.variant_of(cell)].budget_seconds
 
-    def slot(self, place: Place) -> Slot:
+    def trial_id(self, place: Place) -> TrialId:
         """Return a place as results name it."""
         name = self.submissions[place.submission]
-        return Slot(
+        return TrialId(
+            self.rules.ruleset,
             name,
             self.rules.bases[place.base],
             self.variant_of(place),
@@ -149,14 +151,14 @@ class Knowledge:
             place.trial + self.first_trial[name],
         )
 
-    def place(self, slot: Slot) -> Place:
-        """Return where a slot is in the arrays."""
+    def place(self, trial_id: TrialId) -> Place:
+        """Return where a trial is in the arrays."""
         return Place(
-            self.submissions.index(slot.submission),
-            self.rules.bases.index(slot.base),
-            BASE if slot.variant is None else VARIANT,
-            slot.study - self.first_study[slot.submission],
-            slot.trial - self.first_trial[slot.submission],
+            self.submissions.index(trial_id.submission),
+            self.rules.bases.index(trial_id.workload),
+            BASE if trial_id.variant is None else VARIANT,
+            trial_id.study - self.first_study[trial_id.submission],
+            trial_id.trial - self.first_trial[trial_id.submission],
         )
 
 
@@ -183,13 +185,13 @@ def knowledge_of(situation: Situation) -> Knowledge:
         ended=ended,
         running=np.zeros_like(ended),
     )
-    for slot in results.trials:
-        ended[known.place(slot)] = True
+    for trial_id in results.trials:
+        ended[known.place(trial_id)] = True
     for row in range(len(names)):
         if row in scheduled or not situation.field_closed:
             known.lowest[row][~ended[row]] = 0.0
             known.highest[row][~ended[row]] = INFINITY
-    for slot, seconds in situation.running.items():
-        place = known.place(slot)
+    for trial_id, seconds in situation.running.items():
+        place = known.place(trial_id)
         known.lowest[place], known.running[place] = seconds, True
     return known

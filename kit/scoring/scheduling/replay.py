@@ -9,13 +9,14 @@ from typing import Literal
 
 import numpy as np
 
+from kit.contracts.trial_id import TrialId
 from kit.errors import UsageError
 from kit.scoring.results import Results
 from kit.scoring.scheduling.decision import STOPPED_EARLY, limit_of
 from kit.scoring.scheduling.knowledge import Knowledge, Place, Situation, knowledge_of
 from kit.scoring.scheduling.limits import ALL_RULES, Limit, Rule
 from kit.scoring.scheduling.order import as_listed, next_place
-from kit.scoring.trial import MISSED, Outcome, Slot, TrialResult, censored
+from kit.scoring.trial import MISSED, Outcome, TrialResult, censored
 
 Order = Literal["variants first", "base first", "adaptive"]
 
@@ -56,22 +57,22 @@ class Replay:
 
     Attributes:
         results: with stopped trials; those of submissions that were not scheduled as given.
-        seconds: submission time of every trial that was run, by slot.
+        seconds: submission time of every trial that was run, by trial_id.
         stops: how many trials each rule stopped or made needless.
     """
 
     results: Results
-    seconds: Mapping[Slot, float]
+    seconds: Mapping[TrialId, float]
     stops: Mapping[Rule, int]
 
 
-def full_seconds(results: Results) -> dict[Slot, float]:
+def full_seconds(results: Results) -> dict[TrialId, float]:
     """Return the submission time of every trial that is there, until its target or its end.
 
     That is the plain count that a replay is compared with: a trial ends at its target, and one that
     misses it at its last evaluation, or at its budget if that comes first.
     """
-    return {slot: _spent(results, trial) for slot, trial in results.trials.items()}
+    return {trial_id: _spent(results, trial) for trial_id, trial in results.trials.items()}
 
 
 def replay(
@@ -94,22 +95,24 @@ def replay(
     """
     names = tuple(complete.submissions if scheduled is None else scheduled)
     for trial in complete.censored():
-        if trial.slot.submission in names:
+        if trial.id.submission in names:
             raise UsageError(
-                f"A replay needs the outcome of every trial, and {trial.slot} was stopped early. "
+                f"A replay needs the outcome of every trial, and {trial.id} was stopped early. "
                 "Give results of runs made to their end."
             )
-    kept = {slot: t for slot, t in complete.trials.items() if slot.submission not in names}
+    kept = {
+        trial_id: t for trial_id, t in complete.trials.items() if trial_id.submission not in names
+    }
     known = knowledge_of(Situation(replace(complete, trials=kept), names, {}, field_closed))
-    seconds: dict[Slot, float] = {}
+    seconds: dict[TrialId, float] = {}
     stops: Counter[Rule] = Counter()
     places = _Places(known, strategy.order)
     while (place := places.after(known)) is not None:
         limit = limit_of(known, place, strategy.rules)
-        ended, spent = _run(complete, known.slot(place), limit)
+        ended, spent = _run(complete, known.trial_id(place), limit)
         known = known.after(place, ended.outcome if ended else MISSED)
         if ended is not None:
-            kept[ended.slot], seconds[ended.slot] = ended, spent
+            kept[ended.id], seconds[ended.id] = ended, spent
             if limit is not None and ended.state == STOPPED_EARLY:
                 stops[limit.rule] += 1
     return Replay(replace(complete, trials=kept), seconds, stops)
@@ -126,9 +129,11 @@ class _Places:
         return next_place(known) if self._adaptive else next(self._listed, None)
 
 
-def _run(complete: Results, slot: Slot, limit: Limit | None) -> tuple[TrialResult | None, float]:
+def _run(
+    complete: Results, trial_id: TrialId, limit: Limit | None
+) -> tuple[TrialResult | None, float]:
     """Return how a trial ends under a limit, and its submission time; None for a missing one."""
-    trial = complete.trials.get(slot)
+    trial = complete.trials.get(trial_id)
     if trial is None:
         return None, 0.0
     spent = _spent(complete, trial)
@@ -137,11 +142,11 @@ def _run(complete: Results, slot: Slot, limit: Limit | None) -> tuple[TrialResul
     if limit is None or (until > 0 and (spent <= until if reached else spent < until)):
         return trial, spent
     outcome: Outcome = censored(until, (limit.rule.value,))
-    return TrialResult(slot, outcome, STOPPED_EARLY, source=trial.source), until
+    return TrialResult(trial_id, outcome, STOPPED_EARLY, source=trial.source), until
 
 
 def _spent(results: Results, trial: TrialResult) -> float:
     if np.isfinite(trial.outcome.highest):
         return trial.outcome.highest
-    goal = results.rules.goals[trial.slot.base, trial.slot.variant]
+    goal = results.rules.goals[trial.id.workload, trial.id.variant]
     return min(trial.last_seconds, goal.budget_seconds)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from kit.contracts.trial_id import TrialId
 from kit.scoring.censoring import require_decided
 from kit.scoring.leaderboard import scores_under
 from kit.scoring.results import Floats, Results
@@ -15,7 +16,6 @@ from kit.scoring.rules import WRITTEN_RULES
 from kit.scoring.scheduling.limits import Rule
 from kit.scoring.scheduling.oracle import oracle_seconds
 from kit.scoring.scheduling.replay import STEPS, Replay, Strategy, full_seconds, replay
-from kit.scoring.trial import Slot
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,11 @@ def only(results: Results, submissions: Sequence[str]) -> Results:
     """Return the results of some submissions."""
     return Results(
         results.rules,
-        {slot: trial for slot, trial in results.trials.items() if slot.submission in submissions},
+        {
+            trial_id: trial
+            for trial_id, trial in results.trials.items()
+            if trial_id.submission in submissions
+        },
         {name: results.first_study[name] for name in submissions},
         {name: results.first_trial[name] for name in submissions},
     )
@@ -109,7 +113,7 @@ def measure(field: Field, strategies: Sequence[Strategy] = STEPS) -> Savings:
 def _step(field: Field, strategy: Strategy, expected: Mapping[str, float]) -> Step:
     replays = {group: field.replay(group, strategy) for group in field.groups()}
     stops: Counter[Rule] = Counter()
-    seconds: dict[Slot, float] = {}
+    seconds: dict[TrialId, float] = {}
     for played in replays.values():
         stops.update(played.stops)
         seconds |= played.seconds
@@ -138,13 +142,13 @@ def _boards(
     yield field.scheduled, replace(field.complete, trials=together)
 
 
-def _by_workload(results: Results, seconds: Mapping[Slot, float]) -> Floats:
+def _by_workload(results: Results, seconds: Mapping[TrialId, float]) -> Floats:
     """Return sums over trials, shape (submissions, base workloads, 2)."""
     names, bases = results.submissions, results.rules.bases
     total = np.zeros((len(names), len(bases), 2))
-    for slot, spent in seconds.items():
-        side = int(slot.variant is not None)
-        total[names.index(slot.submission), bases.index(slot.base), side] += spent
+    for trial_id, spent in seconds.items():
+        side = int(trial_id.variant is not None)
+        total[names.index(trial_id.submission), bases.index(trial_id.workload), side] += spent
     return total
 
 
@@ -152,8 +156,8 @@ def _by_trial(results: Results) -> Floats:
     """Return the submission time of every trial, in the shape of `Results.times`."""
     seconds = full_seconds(results)
     costs = {
-        slot: replace(trial, outcome=replace(trial.outcome, lowest=seconds[slot]))
-        for slot, trial in results.trials.items()
+        trial_id: replace(trial, outcome=replace(trial.outcome, lowest=seconds[trial_id]))
+        for trial_id, trial in results.trials.items()
     }
     lowest = replace(results, trials=costs).times().lowest
     return np.where(np.isfinite(lowest), lowest, 0.0)

@@ -23,4 +23,5 @@ class Dies(Honest):
             os.kill(os.getpid(), signal.SIGKILL)
         if KIND == "segfault":
             ctypes.string_at(0)
-        raise ValueError("an ordinary mistake")
+        print("\x1b[2J\u202e", flush=True)
+        raise ValueError("an ordinary mistake \ud800\u202e\x1b[2J")

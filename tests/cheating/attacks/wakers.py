@@ -69,8 +69,10 @@ class Sleeper:
 
 def child(function):
     if os.fork() == 0:
-        function()
-        os._exit(0)
+        try:
+            function()
+        finally:  # also where a call is denied
+            os._exit(0)
 
 
 def by_timer(folder):

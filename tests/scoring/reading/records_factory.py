@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from kit.records.record import RulesRecord, TargetRecord, TrialState
+from kit.contracts.target import Target
+from kit.records.record import RulesRecord, TrialState
 from kit.records.source_digest import digest_files
 from kit.rules.ruleset import Ruleset, load_ruleset
-from tests.records.factory import Results, Trial, make_trial, study_body
+from tests.records.factory import SCHEDULE, Results, Trial, make_trial, study_body
 
 RULESET = """
 name: example
@@ -22,7 +23,7 @@ evaluation: {device: cpu, memory_share: 0.5}
 tuning:
   external: {studies: 2, trials: 2}
   self_tuning: {studies: 2, runtime_factor: 1.5}
-yielding: {late_yield_median_steps: 20, late_yield_seconds: 10}
+evaluations: {schedule: after_previous, late_seconds: 2, late_period_share: 0.05}
 pause_cpu_tolerance_seconds: 0.1
 pause_cpu_clock: ticks
 submission_limits: {max_bytes: 1000000, max_compressed_bytes: 16384, suffixes: [.py, .yaml]}
@@ -89,8 +90,9 @@ def rules_record(ruleset: Ruleset) -> RulesRecord:
         ruleset=ruleset.name,
         ruleset_sha256=ruleset.sha256,
         scale="mini",
-        target=TargetRecord(metric="accuracy", higher_is_better=True, validation=0.9),
+        target=Target(metric="accuracy", higher_is_better=True, validation=0.9),
         max_runtime_seconds=60.0,
         eval_period_seconds=2.0,
         step_hint=1000,
+        schedule=SCHEDULE,
     )

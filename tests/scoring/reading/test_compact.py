@@ -6,10 +6,10 @@ import gzip
 
 import pytest
 
+from kit.contracts.trial_id import TrialId
 from kit.errors import InvalidFile, UsageError
 from kit.scoring.reading.compact import is_compact, read_compact
 from kit.scoring.results import collect
-from kit.scoring.trial import Slot
 from tests.scoring.boards import make_rules
 
 HEADER = "submission,study,workload,trial,global_step,accumulated_submission_time,value,framework"
@@ -29,9 +29,9 @@ def write(path, rows=ROWS, header=HEADER):
 
 def test_trials_are_read_in_the_order_of_the_file(tmp_path):
     batch = read_compact(write(tmp_path / "log.csv"), RULES)
-    assert [trial.slot for trial in batch.trials] == [
-        Slot("a", "w", None, 0, 2),
-        Slot("a", "w", None, 0, 1),
+    assert [trial.id for trial in batch.trials] == [
+        TrialId("example", "a", "w", None, 0, 2),
+        TrialId("example", "a", "w", None, 0, 1),
     ]
     first, second = batch.trials
     assert (first.reached.evaluation, first.outcome.lowest) == (1, 20.5)

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from kit.contracts.trial_id import TrialId
 from kit.errors import InvalidFile, UsageError
 from kit.scoring.reading.layout import EVALUATIONS, is_layout, read_layout
 from kit.scoring.results import collect
-from kit.scoring.trial import Slot
 from tests.scoring.boards import make_rules
 
 HEADER = "accumulated_submission_time,global_step,score,validation/accuracy\n"
@@ -29,9 +29,9 @@ def test_trials_are_read(tmp_path):
     write(tmp_path)
     write(tmp_path, trial="a/study_0/w_v_pytorch/trial_2")
     batch = read_layout(tmp_path, RULES)
-    assert [trial.slot for trial in batch.trials] == [
-        Slot("a", "w", None, 0, 1),
-        Slot("a", "w", "v", 0, 2),
+    assert [trial.id for trial in batch.trials] == [
+        TrialId("example", "a", "w", None, 0, 1),
+        TrialId("example", "a", "w", "v", 0, 2),
     ]
     assert batch.trials[0].outcome.lowest == 20.5
     assert read_layout(tmp_path / "a", RULES).submissions == ("a",)
@@ -42,7 +42,7 @@ def test_unmeasured_and_empty_trials_count_as_missed_and_are_named(tmp_path):
     write(tmp_path, "", trial="a/study_0/w_jax/trial_2")
     batch = read_layout(tmp_path, RULES)
     (empty,) = batch.trials
-    assert (empty.slot.trial, empty.evaluations) == (2, 0)
+    assert (empty.id.trial, empty.evaluations) == (2, 0)
     assert batch.notices == (
         f"{tmp_path}/a/study_0/w_jax/trial_2/{EVALUATIONS}: holds no evaluation; the trial counts "
         "as missed.",

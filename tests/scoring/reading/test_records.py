@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from kit.contracts.trial_id import TrialId
 from kit.errors import UsageError, VerificationError
 from kit.records.record import StopReason, TrialState
 from kit.scoring.leaderboard import score
 from kit.scoring.reading.load import Request, find_form, load
-from kit.scoring.trial import Slot
 from tests.records.factory import LOG, Results, make_trial
 from tests.scoring.reading.records_factory import FIXED, rules_record, ruleset_file, run, source
 
-SLOT = Slot("first", "mnist", None, 1, 1)
+SLOT = TrialId("example", "first", "mnist", None, 1, 1)
 
 
 @pytest.fixture
@@ -43,7 +43,10 @@ def test_records_become_trials(results, ruleset):
     assert (loaded.form, loaded.verified, loaded.tuning) == ("records", True, "external")
     outcome = loaded.results.trials[SLOT].outcome
     assert (outcome.lowest, outcome.is_exact) == (6.01234567, True)
-    assert loaded.results.trials[Slot("second", "mnist", None, 1, 1)].state == "out_of_time"
+    assert (
+        loaded.results.trials[TrialId("example", "second", "mnist", None, 1, 1)].state
+        == "out_of_time"
+    )
     scores = {line.submission: line.score for line in score(loaded.results).standings}
     assert scores == {"first": 1.0, "second": 0.0}
     missing = [(m.submission, m.study, m.trials) for m in loaded.results.missing()]

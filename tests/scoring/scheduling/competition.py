@@ -7,11 +7,13 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from kit.contracts.target import Target
+from kit.contracts.trial_id import TrialId
 from kit.scoring.results import Results, collect
 from kit.scoring.rules import ScoringRules
 from kit.scoring.scheduling.decision import Done, Run, next_decision, running_decision
 from kit.scoring.scheduling.knowledge import Situation
-from kit.scoring.trial import MISSED, Goal, Slot, TrialResult, judge
+from kit.scoring.trial import MISSED, Goal, TrialResult, judge
 
 BUDGET = 40.0
 # Ties, exact multiples of r_max, the budget itself, beyond the budget.
@@ -61,31 +63,31 @@ def random_competition(dice: random.Random, shape: Shape) -> Results:
             for study in range(1, shape.studies + 1):
                 for trial in range(1, shape.trials + 1):
                     if dice.random() >= shape.absent:
-                        slot = Slot(name, base, variant, study, trial)
-                        trials.append(_trial(slot, rules, factor, shape, dice))
+                        trial_id = TrialId("example", name, base, variant, study, trial)
+                        trials.append(_trial(trial_id, rules, factor, shape, dice))
     return collect(trials, rules, submissions=names)
 
 
 def _rules(shape: Shape, dice: random.Random) -> ScoringRules:
     bases = tuple("wx"[: shape.bases])
     held_out = {base: "v" for base in bases if dice.random() < 0.6}
-    goal = Goal("accuracy", True, 0.9, BUDGET)
+    goal = Goal(Target(metric="accuracy", higher_is_better=True, validation=0.9), BUDGET)
     goals = dict.fromkeys([*((base, None) for base in bases), *held_out.items()], goal)
     return ScoringRules("example", bases, held_out, goals, shape.studies, shape.trials, shape.r_max)
 
 
 def _trial(
-    slot: Slot, rules: ScoringRules, factor: float, shape: Shape, dice: random.Random
+    trial_id: TrialId, rules: ScoringRules, factor: float, shape: Shape, dice: random.Random
 ) -> TrialResult:
     """Draw a curve: NaN first, then the target or never."""
-    goal = rules.goals[slot.base, slot.variant]
+    goal = rules.goals[trial_id.workload, trial_id.variant]
     if dice.random() < shape.miss:
         end = dice.choice(MISSES)
-        return judge(slot, [end / 2, end], [0.5, math.nan], goal)
+        return judge(trial_id, [end / 2, end], [0.5, math.nan], goal)
     time = dice.choice(TIMES) * (factor if shape.decimals else 1.0)
     if shape.decimals:
         time *= dice.uniform(0.9, 1.1)
-    return judge(slot, [time / 2, time, time + 1], [math.nan, 0.95, 0.96], goal)
+    return judge(trial_id, [time / 2, time, time + 1], [math.nan, 0.95, 0.96], goal)
 
 
 def compete(
@@ -110,7 +112,7 @@ def compete(
     start = replace(
         complete, first_study=dict.fromkeys(names, 1), first_trial=dict.fromkeys(names, 1)
     )
-    running: dict[Slot, float] = {}
+    running: dict[TrialId, float] = {}
     while True:
         results = replace(start, trials=ended)
         situation = Situation(results, tuple(scheduled), running, field_closed)
@@ -119,9 +121,9 @@ def compete(
             if not isinstance(decision, Done):
                 watch(situation, decision)
                 if decision.needless:
-                    ended = {**ended, decision.slot: decision.stopped(0.0)}
+                    ended = {**ended, decision.id: decision.stopped(0.0)}
                 else:
-                    running = {**running, decision.slot: 0.0}
+                    running = {**running, decision.id: 0.0}
                 continue
         if not running:
             return replace(complete, trials={**rivals, **ended})
@@ -129,21 +131,21 @@ def compete(
 
 
 def _advance(
-    complete: Results, situation: Situation, ended: dict[Slot, TrialResult]
-) -> tuple[dict[Slot, float], dict[Slot, TrialResult]]:
+    complete: Results, situation: Situation, ended: dict[TrialId, TrialResult]
+) -> tuple[dict[TrialId, float], dict[TrialId, TrialResult]]:
     """Let all running trials go on until the first of them ends or may stop."""
-    runs = {slot: running_decision(situation, slot) for slot in situation.running}
+    runs = {trial_id: running_decision(situation, trial_id) for trial_id in situation.running}
     events = []
-    for slot, so_far in situation.running.items():
-        trial = complete.trials.get(slot, TrialResult(slot, MISSED, "missing"))
+    for trial_id, so_far in situation.running.items():
+        trial = complete.trials.get(trial_id, TrialResult(trial_id, MISSED, "missing"))
         reached = math.isfinite(trial.outcome.highest)
         end = trial.outcome.highest if reached else min(trial.last_seconds, BUDGET)
-        stop = runs[slot].stop_after_seconds
+        stop = runs[trial_id].stop_after_seconds
         if stop is not None and stop < end:
             at = max(stop, so_far)
-            events.append((at - so_far, slot, runs[slot].stopped(at)))
+            events.append((at - so_far, trial_id, runs[trial_id].stopped(at)))
         else:
-            events.append((max(end - so_far, 0.0), slot, trial))
+            events.append((max(end - so_far, 0.0), trial_id, trial))
     wait, first, result = min(events, key=lambda event: event[0])
     running = {s: t + wait for s, t in situation.running.items() if s != first}
     return running, {**ended, first: result}

@@ -54,7 +54,9 @@ def test_one_submission_whatever_rivals_come(seed):
     together = {}
     for name in complete.submissions:
         alone = compete(complete, [name], field_closed=False, rivals_known=False)
-        together |= {slot: t for slot, t in alone.trials.items() if slot.submission == name}
+        together |= {
+            trial_id: t for trial_id, t in alone.trials.items() if trial_id.submission == name
+        }
     check(complete, replace(complete, trials=together))
 
 
@@ -66,7 +68,9 @@ def test_known_results_in_a_field_that_is_open(seed):
     names = list(complete.submissions)
     later = dice.sample(names, dice.randint(0, len(names) - 1))
     present = {n: 1 for n in names if n not in later}
-    trials = {slot: t for slot, t in complete.trials.items() if slot.submission in present}
+    trials = {
+        trial_id: t for trial_id, t in complete.trials.items() if trial_id.submission in present
+    }
     early = replace(complete, trials=trials, first_study=present, first_trial=present)
     ran = compete(early, [dice.choice(list(present))], field_closed=False)
     check(complete, replace(complete, trials={**complete.trials, **ran.trials}))
@@ -82,9 +86,9 @@ def test_decisions_follow_from_their_evidence_alone(seed):
         if run.stop_after_seconds is None:
             return
         trials = situation.results.trials
-        named = {slot: trials[slot] for slot in run.evidence}
+        named = {trial_id: trials[trial_id] for trial_id in run.evidence}
         results = replace(situation.results, trials=named)
-        again = running_decision(replace(situation, results=results), run.slot)
+        again = running_decision(replace(situation, results=results), run.id)
         assert again.stop_after_seconds is not None, run
         assert again.stop_after_seconds <= run.stop_after_seconds, run
 

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+from kit.contracts.trial_id import TrialId
 from kit.scoring.scheduling.decision import Run, next_decision
 from kit.scoring.scheduling.knowledge import Situation
-from kit.scoring.trial import Slot
 from tests.scoring.boards import INF, make_board, make_rules, stopped
 
 
 def following(board, running=(), **rules):
-    """Return the next slot as text."""
+    """Return the next trial_id as text."""
     results = make_board(board, make_rules(**rules))
     decision = next_decision(Situation(results, tuple(board), dict.fromkeys(running, 1.0), True))
     assert isinstance(decision, Run)
-    slot = decision.slot
-    return f"{slot.submission} {slot.label} {slot.study} {slot.trial}"
+    trial_id = decision.id
+    return f"{trial_id.submission} {trial_id.label} {trial_id.study} {trial_id.trial}"
 
 
 def test_base_of_every_submission_comes_before_any_variant():
@@ -49,4 +49,4 @@ def test_number_that_never_ran_comes_before_one_that_failed():
 
 
 def test_running_trials_are_not_started_again():
-    assert following({"a": {}}, [Slot("a", "w", None, 1, 1)], studies=2) == "a w 2 1"
+    assert following({"a": {}}, [TrialId("example", "a", "w", None, 1, 1)], studies=2) == "a w 2 1"

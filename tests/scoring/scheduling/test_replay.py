@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from kit.contracts.target import Target
+from kit.contracts.trial_id import TrialId
 from kit.errors import UsageError
 from kit.scoring.censoring import require_decided
 from kit.scoring.leaderboard import scores_under
@@ -13,7 +15,7 @@ from kit.scoring.scheduling.limits import Rule
 from kit.scoring.scheduling.oracle import oracle_seconds, proof_seconds
 from kit.scoring.scheduling.replay import SCHEDULE, STEPS, full_seconds, replay
 from kit.scoring.scheduling.savings import Field, measure
-from kit.scoring.trial import Goal, Slot, judge
+from kit.scoring.trial import Goal, judge
 from tests.scoring import golden
 from tests.scoring.boards import INF, make_board, make_rules, stopped
 
@@ -21,12 +23,12 @@ from tests.scoring.boards import INF, make_board, make_rules, stopped
 def test_trial_costs_its_time_to_the_target_or_to_its_end_within_the_budget():
     rules = make_rules(trials=4)
     results = make_board({"a": {"w": [[1.0, 1.0, 1.0, 1.0]]}}, rules)
-    goal = Goal("accuracy", True, 0.9, 100.0)
+    goal = Goal(Target(metric="accuracy", higher_is_better=True, validation=0.9), 100.0)
     rules.goals["w", None] = goal
     curves = [([10, 50, 90], [0, 0.95, 0.95]), ([10, 50], [0, 0]), ([10, 500], [0, 0]), ([], [])]
     for number, (seconds, values) in enumerate(curves, 1):
-        slot = Slot("a", "w", None, 1, number)
-        results.trials[slot] = judge(slot, seconds, values, goal)
+        trial_id = TrialId("example", "a", "w", None, 1, number)
+        results.trials[trial_id] = judge(trial_id, seconds, values, goal)
     assert list(full_seconds(results).values()) == [50, 50, 100, 0]
 
 
@@ -37,7 +39,7 @@ def test_only_what_is_needed_runs():
     # The first trial of every study: 10, 20, 12, so the median is 12 at most. Study 2 runs until
     # 12, study 3 until its best, 12, and finds 9; so study 1 may be the median, and runs until 10.
     expected = {(1, 1): 10.0, (2, 1): 20.0, (3, 1): 12.0, (2, 2): 12.0, (3, 2): 9.0, (1, 2): 10.0}
-    found = {(slot.study, slot.trial): seconds for slot, seconds in ran.seconds.items()}
+    found = {(trial_id.study, trial_id.trial): seconds for trial_id, seconds in ran.seconds.items()}
     assert list(found.items()) == list(expected.items())
     require_decided(ran.results)
     assert sum(ran.seconds.values()) < sum(full_seconds(complete).values())

@@ -4,30 +4,30 @@ from __future__ import annotations
 
 import pytest
 
+from kit.contracts.trial_id import TrialId
 from kit.scoring.scheduling.decision import Done, Run, next_decision, running_decision
 from kit.scoring.scheduling.knowledge import Situation
 from kit.scoring.scheduling.limits import Rule
-from kit.scoring.trial import Slot
 from tests.scoring.boards import INF, make_board, make_rules, stopped
 
 
-def slot_of(text: str) -> Slot:
-    """Return a slot from "a w 1 2" or, for the variant v, "a w_v 1 2"."""
+def trial_id(text: str) -> TrialId:
+    """Return a trial_id from "a w 1 2" or, for the variant v, "a w_v 1 2"."""
     submission, label, study, trial = text.split()
     base, _, variant = label.partition("_")
-    return Slot(submission, base, variant or None, int(study), int(trial))
+    return TrialId("example", submission, base, variant or None, int(study), int(trial))
 
 
-def decide(board, slot, *, scheduled=None, closed=True, running=None, **rules) -> Run:
+def decide(board, text, *, scheduled=None, closed=True, running=None, **rules) -> Run:
     results = make_board(board, make_rules(["w"], **rules))
     situation = Situation(results, scheduled or tuple(board), running or {}, closed)
-    return running_decision(situation, slot_of(slot))
+    return running_decision(situation, trial_id(text))
 
 
 def expect(run, seconds, rule, *evidence):
     assert (run.stop_after_seconds, run.rule) == (seconds, rule)
     for text in evidence:
-        assert slot_of(text) in run.evidence, text
+        assert trial_id(text) in run.evidence, text
 
 
 def just_beyond(seconds):
@@ -36,7 +36,7 @@ def just_beyond(seconds):
 
 def test_first_trial_of_all_runs_to_its_budget():
     assert decide({"a": {}}, "a w 1 1", studies=3, trials=2) == Run(
-        slot_of("a w 1 1"), None, None, ()
+        trial_id("a w 1 1"), None, None, ()
     )
 
 
@@ -214,7 +214,7 @@ def test_missing_trials_of_a_rival_are_missed_only_in_a_closed_field(closed, rul
 def test_time_so_far_of_a_running_trial_counts():
     """Two studies that have run beyond the cut-off prove that the third is needless."""
     board = {"a": {"w": [[10.0]] * 3}, "b": {}}
-    running = {slot_of(f"b w {study} 1"): 41.0 for study in (1, 2)}
+    running = {trial_id(f"b w {study} 1"): 41.0 for study in (1, 2)}
     expect(decide(board, "b w 3 1", running=running, studies=3), 0.0, Rule.CUT_OFF)
 
 
@@ -232,5 +232,5 @@ def test_nothing_is_left_when_every_trial_has_ended_or_runs():
     results = make_board({"a": {"w": [[10.0, None]]}}, make_rules(trials=2))
     last = next_decision(Situation(results, ("a",)))
     assert isinstance(last, Run)
-    assert last.slot == slot_of("a w 1 2")
-    assert next_decision(Situation(results, ("a",), {last.slot: 3.0})) == Done()
+    assert last.id == trial_id("a w 1 2")
+    assert next_decision(Situation(results, ("a",), {last.id: 3.0})) == Done()

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kit.errors import InvalidFile
-from kit.rules.strict_yaml import MAX_YAML_BYTES, parse, read_bytes
+from kit.schema.strict_yaml import MAX_YAML_BYTES, parse, read_bytes
 
 PATH = Path("/somewhere/file.yaml")
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError, model_validator
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from kit.errors import InvalidFile
-from kit.rules.strict_yaml import parse, read_bytes, shown
+from kit.schema.strict_yaml import parse, read_bytes, shown
+from kit.text import escape_line
 
 _MAX_SHOWN_CHARACTERS = 80
 
@@ -28,11 +30,7 @@ class Schema(BaseModel):
             return data
         for key in data:
             if key not in cls.model_fields:
-                raise PydanticCustomError(
-                    "unknown_key",
-                    "unknown key {key}. {fix}",
-                    {"key": repr(key), "fix": _choose(str(key), list(cls.model_fields))},
-                )
+                raise unknown_key(str(key), cls.model_fields)
         return data
 
 
@@ -70,6 +68,26 @@ def check(model: type[Model], data: Any, path: Path) -> Model:
         raise InvalidFile(f"{shown(path)}: {_sentence(first)}{more}") from None
 
 
+def one_of(*choices: str) -> AfterValidator:
+    """Return the check of a mapping's key, which is an error as an unknown key of a schema is."""
+
+    def known(key: str) -> str:
+        if key not in choices:
+            raise unknown_key(key, choices)
+        return key
+
+    return AfterValidator(known)
+
+
+def unknown_key(key: str, choices: Iterable[str], what: str = "key") -> PydanticCustomError:
+    """Return the error that names the valid keys and the closest one."""
+    return PydanticCustomError(
+        "unknown_key",
+        "unknown {what} {key}. {fix}",
+        {"what": what, "key": repr(key), "fix": choose(key, list(choices))},
+    )
+
+
 def received(value: Any) -> str:
     """Return a value for a message: its kind where it is a collection, short, on one line."""
     if isinstance(value, dict):
@@ -82,12 +100,13 @@ def received(value: Any) -> str:
         text = str(value).lower()
     else:
         text = repr(value)
-    text = text if text.isprintable() else ascii(text)
+    text = escape_line(text)
     short = len(text) <= _MAX_SHOWN_CHARACTERS
     return text if short else text[: _MAX_SHOWN_CHARACTERS - 1] + "…"
 
 
-def _choose(key: str, choices: list[str]) -> str:
+def choose(key: str, choices: list[str]) -> str:
+    """Return the valid choices and the closest one, for a key that is not among them."""
     close = difflib.get_close_matches(key, choices, n=1)
     fix = f"Did you mean {close[0]!r}?" if close else "Remove it."
     return f"Choose one of: {', '.join(choices)}. {fix}"
@@ -103,7 +122,7 @@ def _sentence(error: ErrorDetails) -> str:
         return f"{where}{problem}. {fix}"
     if kind == "missing":
         return f"{where}missing. Received: {received(error['input'])}. Add this key."
-    if kind == "literal_error":
+    if kind in ("literal_error", "enum"):
         choices = context["expected"].replace("'", "").replace(" or ", ", ")
         problem = f"not a valid choice. Choose one of: {choices}"
     elif kind in _KINDS:
@@ -158,6 +177,5 @@ def _key_path(location: tuple[int | str, ...]) -> str:
         if isinstance(step, int):
             path += f"[{step + 1}]"
         elif step != "[key]":
-            text = step if step.isprintable() else ascii(step)
-            path += f".{text}" if path else text
-    return f"{path}: " if path else ""
+            path += f".{step}" if path else step
+    return f"{escape_line(path)}: " if path else ""

@@ -6,7 +6,9 @@ Keys that occur twice, aliases, merges and tags are refused: a reader sees every
 
 from __future__ import annotations
 
+import os
 import re
+import stat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +16,7 @@ import yaml
 
 from kit import paths
 from kit.errors import InvalidFile
+from kit.text import escape_line
 
 if TYPE_CHECKING:
     from yaml import SafeLoader as _Base
@@ -50,8 +53,7 @@ def shown(path: Path) -> str:
     """Return a path for a message: relative to the project where it lies in it, on one line."""
     path = path.absolute()
     inside = path.is_relative_to(paths.PROJECT)
-    text = str(path.relative_to(paths.PROJECT) if inside else path)
-    return text if text.isprintable() else ascii(text)
+    return escape_line(str(path.relative_to(paths.PROJECT) if inside else path))
 
 
 def read_bytes(path: Path) -> bytes:
@@ -61,7 +63,10 @@ def read_bytes(path: Path) -> bytes:
         InvalidFile: the file is missing, not readable or too large.
     """
     try:
-        with path.open("rb") as file:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # a pipe would wait for a writer
+        with open(descriptor, "rb") as file:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise InvalidFile(f"{shown(path)}: not a regular file. Replace it by one.")
             content = file.read(MAX_YAML_BYTES + 1)
     except OSError as error:
         reason = (error.strerror or type(error).__name__).lower()
@@ -107,7 +112,7 @@ def _one_line(error: Exception) -> str:
         text = f"{error.problem} in line {mark.line + 1}, column {mark.column + 1}"
     else:
         text = " ".join(str(error).split())
-    return text if text.isprintable() else ascii(text)
+    return escape_line(text)
 
 
 def _refuse_constructs(text: str, path: Path) -> None:

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from kit.errors import InvalidFile
 from kit.rules.ruleset import Ruleset
-from kit.rules.strict_yaml import parse
 from kit.rules.submission import SubmissionManifest
-from kit.rules.validation import check
+from kit.schema.strict_yaml import parse
+from kit.schema.validation import check
 
 FILE = Path("/rules/tiny.yaml")
 VALUES = st.recursive(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import pkgutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -92,8 +93,22 @@ def write_attack(folder: Path, name: str, **constants: object) -> Path:
 
 
 @pytest.fixture
-def attack(tmp_path: Path, mnist_data: None, request: pytest.FixtureRequest) -> Attack:
+def attack(
+    tmp_path: Path,
+    mnist_data: None,
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Attack:
     """Return a function that runs an attack, its constants replaced, and returns the outcome."""
+
+    def kit_restored() -> None:
+        """Undo at the end of the test what an attack patches in this process."""
+        for name in (
+            "kit.exchange.weights.WeightsOutbox.write",
+            "kit.trainer.loop.Loop._evaluate",
+            "kit.trainer.port.SocketPort.evaluate",
+        ):
+            monkeypatch.setattr(name, pkgutil.resolve_name(name))
 
     def run(
         name: str,
@@ -101,7 +116,6 @@ def attack(tmp_path: Path, mnist_data: None, request: pytest.FixtureRequest) -> 
         level: str = "auto",
         trial: int = 1,
         memory_limit_bytes: int | None = None,
-        inline: bool = False,
         change: Callable[[TrialPlan], TrialPlan] = lambda plan: plan,
         results: Path | None = None,
         compose_file: Path = COMPOSE_FILE,
@@ -117,6 +131,8 @@ def attack(tmp_path: Path, mnist_data: None, request: pytest.FixtureRequest) -> 
             results=results,
             config=config,
         )
+        if level == "inline":
+            kit_restored()
         if level == "container":
             request.getfixturevalue("image")
             settings = Settings(
@@ -131,9 +147,9 @@ def attack(tmp_path: Path, mnist_data: None, request: pytest.FixtureRequest) -> 
             results=results,
             config=config,
             observer=Silent(),
-            isolation=level,
+            isolation="auto" if level == "inline" else level,
             memory_limit_bytes=memory_limit_bytes,
-            inline=inline,
+            inline=level == "inline",
         )
 
     return run

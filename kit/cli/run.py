@@ -84,7 +84,8 @@ def _workload(ctx: click.Context, parameter: click.Parameter, value: str | None)
 )  # fmt: skip
 @click.option(
     "--inline", is_flag=True,
-    help="Run everything in one process, for a debugger; the result is never official.",
+    help="Run everything in one process, for a debugger: the rules are the same, and the clock"
+    " stands while the debugger waits at its prompt; the result is never official.",
 )  # fmt: skip
 @click.option(
     "--quick", is_flag=True,

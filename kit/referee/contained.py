@@ -18,7 +18,7 @@ from typing import Any
 
 from kit.errors import TrialError
 from kit.exchange import directory
-from kit.referee.output import Output, tail
+from kit.referee.output import Output
 from kit.referee.processes import NamespaceProcesses
 from kit.referee.surroundings import MAX_REPORT_BYTES, surroundings_facts
 from kit.referee.walls import trainer_facts
@@ -121,10 +121,6 @@ class ContainedTrainer:
     def log(self) -> bytes:
         """Return what the trainer printed, its middle left out when it is long."""
         return self._output.content() if self._output else b""
-
-    def log_tail(self) -> str:
-        """Return the last lines of the output."""
-        return tail(self.log())
 
 
 @contextlib.contextmanager

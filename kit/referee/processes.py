@@ -77,12 +77,13 @@ class Processes(abc.ABC):
         """Return how these processes will be held, and how that will be watched."""
         pids = self.pids()
         own = seccomp_filters(os.getpid())
+        filtered = [seccomp_filters(pid) > own for pid in self._confined(pids)]
         return FreezingRecord(
             method=self.freezer.method
             if self.freezer and pids <= self.freezer.pids()
             else "signals",
             cpu_clock=self.cpu_clock,
-            seccomp=all(seccomp_filters(pid) > own for pid in self._confined(pids)),
+            seccomp=bool(filtered) and all(filtered),
         )
 
     def _confined(self, pids: set[int]) -> set[int]:

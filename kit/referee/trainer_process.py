@@ -9,7 +9,7 @@ from typing import Protocol
 
 from kit.referee.freezer import make_freezer
 from kit.referee.isolation import Launch
-from kit.referee.output import Output, tail
+from kit.referee.output import Output
 from kit.referee.processes import Processes, ProcessTree, become_subreaper
 
 
@@ -25,7 +25,6 @@ class Trainer(Protocol):
     def end(self) -> None: ...
     def exit_status(self, timeout_seconds: float = 5.0) -> str | None: ...
     def log(self) -> bytes: ...
-    def log_tail(self) -> str: ...
 
 
 class TrainerProcess:
@@ -83,10 +82,6 @@ class TrainerProcess:
     def log(self) -> bytes:
         """Return what the trainer printed, its middle left out when it is long."""
         return self._output.content()
-
-    def log_tail(self) -> str:
-        """Return the last lines of the output."""
-        return tail(self.log())
 
 
 def _readable(content: bytes) -> int:

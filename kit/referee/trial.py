@@ -24,8 +24,8 @@ from kit.referee import environment
 from kit.referee import isolation as isolating
 from kit.referee.clock import Clock
 from kit.referee.conduct import Conduct
+from kit.referee.debugger import time_outside_debuggers
 from kit.referee.events import Observer, Outcome
-from kit.referee.launching import Level
 from kit.referee.proc import cpu_clock
 from kit.referee.recording import trial_record
 from kit.referee.signals import Signals
@@ -57,8 +57,7 @@ def run_trial(
         KitError: the trial could not be started or recorded. What the trainer does wrong is no
             error here but the state of the record.
     """
-    chosen, remark = _choose("process" if inline else isolation)
-    level: IsolationLevel = "inline" if inline else chosen
+    level, remark = ("inline", None) if inline else _choose(isolation)
     if plan.submission.extra_requirements and extras is None and level != "container":
         raise TrialError(
             f"The extra packages of submission {plan.submission.name} were not installed. Install "
@@ -80,13 +79,14 @@ def run_trial(
         who = _identify(plan, attempt, level)
         folder = attempt_folder(results / plan.id.folder, attempt)
         observer.started(plan, isolation=level, attempt=attempt, folder=folder)
-        if remark and not inline:
+        if remark:
             observer.note(remark)
         head = _enter_start(ledger, who, plan, key)
         limit = memory_limit_bytes or psutil.virtual_memory().total - _RESERVED_MEMORY_BYTES
         with Signals() as signals:
             with _interrupted_on_error(ledger, who, key):
-                started_at, clock = utc_now(), Clock()
+                started_at = utc_now()
+                clock = Clock(time_outside_debuggers()) if inline else Clock()
                 conduct = Conduct(
                     plan,
                     clock,
@@ -99,7 +99,7 @@ def run_trial(
                 if plan.stop is not None and plan.stop.is_needless:
                     ending = conduct.leave_out(plan.stop)
                 else:
-                    ending = conduct.run_inline() if inline else conduct.run(chosen)
+                    ending = conduct.run(level)
                 ending = replace(
                     ending,
                     started_at=started_at,
@@ -131,7 +131,7 @@ def run_trial(
     return outcome
 
 
-def _choose(isolation: str) -> tuple[Level, str | None]:
+def _choose(isolation: str) -> tuple[IsolationLevel, str | None]:
     """Return the level, and a remark where it is weaker than it could be."""
     if isolation == "container":
         referee_facts()

@@ -18,7 +18,7 @@ RUN_AHEAD_STEPS = 4  # how many steps the host may be ahead of the device
 
 
 class Port(Protocol):
-    """The loop's side of the referee: a socket, or a function call in an inline run."""
+    """The loop's side of the referee."""
 
     def evaluation_due(self) -> bool: ...
     def set_step(self, step: int) -> None: ...

@@ -91,6 +91,7 @@ class Trainer:
             observer=SimpleNamespace(evaluated=self.evaluated.append),
             interrupted=lambda: None,
             check_interrupted=lambda: None,
+            before_go=lambda: None,
             progress=lambda phase, step: None,
             evaluate=self.evaluate,
             memory_limit_bytes=1 << 40,

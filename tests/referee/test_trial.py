@@ -149,13 +149,13 @@ def test_data_may_lie_elsewhere(attack, tmp_path: Path, monkeypatch: pytest.Monk
     assert outcome.record.state is TrialState.COMPLETED_WITHOUT_TARGET, outcome.record.reason
 
 
-@pytest.mark.parametrize("inline", [pytest.param(False, marks=pytest.mark.slow), True])
-def test_one_seed_gives_one_curve_bit_for_bit(attack, inline: bool) -> None:
+@pytest.mark.parametrize("level", [pytest.param("auto", marks=pytest.mark.slow), "inline"])
+def test_one_seed_gives_one_curve_bit_for_bit(attack, level: str) -> None:
     def seeded(plan: TrialPlan) -> TrialPlan:
         return replace(plan, seeds=TrialSeeds.by_hand(7)).evaluated_at([1, 4, 9])
 
-    runs = [attack("honest", change=seeded), attack("honest", change=seeded, inline=inline)]
-    assert runs[1].record.isolation == ("inline" if inline else runs[0].record.isolation)
+    runs = [attack("honest", change=seeded), attack("honest", change=seeded, level=level)]
+    assert (runs[1].record.isolation == "inline") == (level == "inline")
     curves = [[(e.step, e.weights_sha256, e.metrics) for e in run.evaluations] for run in runs]
     assert [step for step, *_ in curves[0]] == [1, 4, 9]
     assert curves[0] == curves[1]
@@ -317,12 +317,12 @@ def test_a_power_cut_between_entry_and_go_uses_the_attempt_up(attack, tmp_path: 
     ]
 
 
-@pytest.mark.parametrize("inline", [False, True])
-def test_a_trial_that_can_change_no_score_is_stopped_with_its_reasons(attack, inline: bool) -> None:
+@pytest.mark.parametrize("level", ["auto", "inline"])
+def test_a_trial_that_can_change_no_score_is_stopped_with_its_reasons(attack, level: str) -> None:
     def stopped(plan: TrialPlan) -> TrialPlan:
         return replace(plan, stop=EarlyStop(1.5, "slower than the study's best", ("ab" * 32,)))
 
-    outcome = attack("patient", change=stopped, inline=inline)
+    outcome = attack("patient", change=stopped, level=level)
     record = outcome.record
     assert record.state is TrialState.STOPPED_EARLY
     assert record.time_to_target_seconds is None

@@ -211,9 +211,10 @@ def _next_steps(
         steps.append(Section("Verify it", lines=(f"{kit} verify {shlex.quote(folder)}",)))
     if quick and state not in _QUICK_HEADLINES:
         steps.append(Section("Run it in full", lines=(run,)))
-    if state in (TrialState.FAILED, TrialState.RULE_VIOLATION):
+    separate = outcome.record.isolation != "inline"
+    if separate and state in (TrialState.FAILED, TrialState.RULE_VIOLATION):
         steps.append(Section("What the trainer printed", lines=(f"{folder}/log.txt",)))
-    if state is TrialState.FAILED:
+    if separate and state is TrialState.FAILED:
         steps.append(Section("Try it in one process, under a debugger", lines=(f"{run} --inline",)))
     elif state is TrialState.INTERRUPTED:
         steps.append(Section("Repeat it", lines=(run,)))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -13,14 +12,14 @@ from kit.engine.client import connect
 from kit.engine.compose import Compose, compose_command
 from kit.engine.derived_image import derive_image
 from kit.engine.follow import Follower
-from kit.engine.image import describe, is_current, mismatches, tag
+from kit.engine.image import describe, mismatches, tag
 from kit.engine.inspection import SERVICE_LABEL, containers, inspect
 from kit.engine.settings import Images, Settings, device_of, project_name, variables
 from kit.errors import KitError, NotAvailable, TrialError, UsageError
+from kit.planning.request import TrialPlan
 from kit.records.verify import verify_record
 from kit.referee.events import Observer, Outcome
 from kit.referee.signals import Signals
-from kit.rules.plan import TrialPlan
 from kit.text import escape_line
 
 if TYPE_CHECKING:
@@ -41,18 +40,16 @@ def run_in_containers(plan: TrialPlan, settings: Settings, *, observer: Observer
     compose_command()
     with contextlib.ExitStack() as stack:
         client = stack.enter_context(contextlib.closing(connect()))
-        device = device_of(settings, plan)
+        device = device_of(plan.request.execution.device, plan.ruleset)
         host = client.info()
         if device == "gpu":
             _check_gpu_runtime(host)
-        images = _images(client, device, settings, observer)
+        images = _images(client, device, settings)
         access = stack.enter_context(
-            granted(client, config=settings.config, results=settings.results)
+            granted(client, config=settings.config, results=plan.request.results)
         )
-        told = variables(
-            plan, settings, images=images, access=access, memory_bytes=int(host["MemTotal"])
-        )
-        project = project_name(plan, settings.results)
+        told = variables(plan, images=images, access=access, memory_bytes=int(host["MemTotal"]))
+        project = project_name(plan)
         compose = Compose(project, profile=device, variables=told, file=settings.compose_file)
         _clear(client, compose, observer)
         signals = stack.enter_context(Signals())
@@ -60,21 +57,12 @@ def run_in_containers(plan: TrialPlan, settings: Settings, *, observer: Observer
         compose.up()
         evidence = _inspected(client, project, gpu=device == "gpu", variables=told)
         access.inspection_file.write_text(f"{json.dumps(evidence)}\n")  # the referee waits for it
-        return _outcome(
-            plan, settings, _followed(client, project, plan, settings, observer, signals)
-        )
+        follower = _followed(client, project, plan, observer, signals)
+        return _outcome(settings, follower)
 
 
-def _images(
-    client: docker.DockerClient, device: str, settings: Settings, observer: Observer
-) -> Images:
+def _images(client: docker.DockerClient, device: str, settings: Settings) -> Images:
     """Return the images to run, checked against this checkout."""
-    base = os.environ.get("BASE_IMAGE") or None
-    if settings.build and not is_current(tag(device), base):
-        from kit.engine.build import build
-
-        observer.note(f"building the image {tag(device)}")
-        build(device, base)
     facts = describe(tag(device))
     if wrong := mismatches(facts):
         raise UsageError(
@@ -141,7 +129,6 @@ def _followed(
     client: docker.DockerClient,
     project: str,
     plan: TrialPlan,
-    settings: Settings,
     observer: Observer,
     signals: Signals,
 ) -> Follower:
@@ -149,7 +136,7 @@ def _followed(
     from docker.errors import DockerException
 
     referee = _service(client, project, "referee")
-    follower = Follower(plan, observer, settings.results)
+    follower = Follower(plan, observer)
     passed_on = 0
 
     def hand_on_signals() -> None:
@@ -205,7 +192,7 @@ def _failure(
     )
 
 
-def _outcome(plan: TrialPlan, settings: Settings, follower: Follower) -> Outcome:
+def _outcome(settings: Settings, follower: Follower) -> Outcome:
     """Read and verify the record on this side."""
     from kit.records.signing import load_or_create_key
 

@@ -11,7 +11,7 @@ from kit.errors import KitError
 from kit.records.files import ENVIRONMENT, SUBMISSION, TRIAL
 from kit.records.findings import Finding, Status
 from kit.records.record import Evaluation, TrialRecord, TrialState, is_weaker
-from kit.records.source_digest import digest_files
+from kit.rules.source_digest import digest_files
 
 if TYPE_CHECKING:
     from kit.rules.ruleset import Ruleset

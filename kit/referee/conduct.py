@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from kit.errors import RuleViolation, TrainerFailed
 from kit.exchange import directory
 from kit.exchange.messages import Setup
+from kit.planning.request import EarlyStop, TrialPlan
 from kit.records.record import Evaluation, Failure, FreezingRecord, IsolationLevel, TrialState
 from kit.records.schedule import Schedule
 from kit.referee.clock import Clock
@@ -21,7 +22,6 @@ from kit.referee.output import tail
 from kit.referee.recording import Ending, Verdict, rules_record
 from kit.referee.signals import Signals
 from kit.referee.trainer_process import Trainer
-from kit.rules.plan import EarlyStop, TrialPlan
 from kit.text import escape_block, escape_line
 
 if TYPE_CHECKING:
@@ -38,7 +38,6 @@ class Conduct:
         observer: Observer,
         signals: Signals,
         memory_limit_bytes: int,
-        *,
         extras: Path | None = None,
         before_go: Callable[[], object] = lambda: None,
     ) -> None:
@@ -107,7 +106,7 @@ class Conduct:
                 channel,
                 control,
                 inbox,
-                at_chosen_steps=bool(self._plan.evaluate_at_steps),
+                at_chosen_steps=bool(self._plan.request.evaluate_at_steps),
             ).run()
         return ended.verdict
 
@@ -127,10 +126,12 @@ class Conduct:
 
         plan = self._plan
         framework().configure(**device)
-        workload = load_workload(plan.workload, plan.ruleset.scale, plan.variant)
-        evaluator = Evaluator(workload, plan.seeds.initialization)
+        workload = load_workload(plan.id.workload, plan.ruleset.scale, plan.id.variant)
+        evaluator = Evaluator(workload, plan.request.seeds.initialization)
         schedule = Schedule.of(rules_record(plan))
-        judge = Judge(plan.rules, plan.ruleset, self._clock, schedule, stop=plan.stop)
+        judge = Judge(
+            plan.request.rules, plan.ruleset, self._clock, schedule, stop=plan.request.stop
+        )
         self._evaluations = judge.evaluations
         bench = Bench(
             clock=self._clock,
@@ -155,18 +156,18 @@ class Conduct:
     def _setup(self) -> Setup:
         plan = self._plan
         return Setup(
-            workload=plan.workload,
+            workload=plan.id.workload,
             scale=plan.ruleset.scale,
-            variant=plan.variant,
-            batch_size=plan.batch_size,
-            step_hint=plan.rules.step_hint,
-            hyperparameters=dict(plan.hyperparameters),
-            data_seed=plan.seeds.data,
-            algorithm_seed=plan.seeds.algorithm,
-            max_submission_seconds=plan.announced_runtime_seconds,
-            target=plan.rules.target.validation,
-            higher_is_better=plan.rules.target.higher_is_better,
-            evaluate_at_steps=list(plan.evaluate_at_steps),
+            variant=plan.id.variant,
+            batch_size=plan.request.batch_size,
+            step_hint=plan.request.rules.step_hint,
+            hyperparameters=dict(plan.request.hyperparameters),
+            data_seed=plan.request.seeds.data,
+            algorithm_seed=plan.request.seeds.algorithm,
+            max_submission_seconds=plan.request.announced_runtime_seconds,
+            target=plan.request.rules.target.validation,
+            higher_is_better=plan.request.rules.target.higher_is_better,
+            evaluate_at_steps=list(plan.request.evaluate_at_steps),
         )
 
     @contextlib.contextmanager

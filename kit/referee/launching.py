@@ -12,6 +12,7 @@ from kit import paths
 from kit.data import train_folder
 from kit.exchange import directory
 from kit.exchange.channel import Listener
+from kit.planning.request import TrialPlan
 from kit.records.record import IsolationLevel
 from kit.referee import isolation, walls
 from kit.referee.contained import ContainedTrainer, furnished_exchange
@@ -19,7 +20,6 @@ from kit.referee.inline import InlineTrainer
 from kit.referee.recording import Verdict
 from kit.referee.trainer_process import Trainer, TrainerProcess
 from kit.referee.workspace import Workspace
-from kit.rules.plan import TrialPlan
 from kit.trainer.environment import environment
 
 CONTAINER_SCRATCH = "/tmp"
@@ -68,7 +68,7 @@ def _started(
     plan: TrialPlan,
     extras: Path | None,
 ) -> Launched:
-    data = train_folder(plan.workload, plan.ruleset.scale)
+    data = train_folder(plan.id.workload, plan.ruleset.scale)
     folders = stack.enter_context(
         Workspace(plan.submission.contents, data, extras, training_source=plan.training_data)
     )
@@ -89,7 +89,7 @@ def _awaited(stack: contextlib.ExitStack, plan: TrialPlan, memory_limit_bytes: i
     trainer = ContainedTrainer(exchange, memory_limit_bytes)
 
     def check() -> Mapping[str, object]:
-        data = train_folder(plan.workload, plan.ruleset.scale)
+        data = train_folder(plan.id.workload, plan.ruleset.scale)
         evidence = walls.engine_evidence()
         return {
             "engine": evidence,

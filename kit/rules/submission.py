@@ -13,7 +13,6 @@ from pydantic import Field, PlainValidator, model_validator
 
 from kit import paths, registry
 from kit.errors import InvalidSubmission, UnknownName
-from kit.records.source_digest import digest_files
 from kit.rules.data_sources import data_packages
 from kit.rules.extra_requirements import (
     LOCK,
@@ -24,6 +23,7 @@ from kit.rules.extra_requirements import (
 )
 from kit.rules.folder import read_folder
 from kit.rules.ruleset import Count, Name, Ruleset, SubmissionLimits
+from kit.rules.source_digest import digest_files
 from kit.schema.strict_yaml import parse, shown
 from kit.schema.validation import Schema, check, load
 

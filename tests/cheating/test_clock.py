@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+from kit.planning.request import TrialPlan
 from kit.records.record import FreezingRecord, TrialState
 from kit.referee.proc import cpu_clock
-from kit.rules.plan import TrialPlan
 from tests.conftest import in_containers, unshut
 
 

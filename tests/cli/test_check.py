@@ -155,7 +155,7 @@ def test_a_workload_without_labels_of_its_own_has_no_placebo(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("STOPWATCH_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr("kit.cli.trial.prepare_data", lambda plan, view: None)
+    monkeypatch.setattr("kit.cli.trial.ready", lambda request, view: None)
     with pytest.raises(NotAvailable, match=r"no placebo of fastmri \(mini\)"):
         run("nadamw", "--placebo", "--workload", "fastmri")
     with pytest.raises(KitError, match="Unknown workload 'nmist'"):

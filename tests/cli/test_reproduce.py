@@ -107,7 +107,9 @@ def test_the_submission_is_told_the_recorded_budget_and_has_more(
     told = []
 
     def remember(self: Any, level: str) -> Any:
-        told.append((self._setup().max_submission_seconds, self._plan.rules.max_runtime_seconds))
+        told.append(
+            (self._setup().max_submission_seconds, self._plan.request.rules.max_runtime_seconds)
+        )
         return untrained(self, level)
 
     monkeypatch.setattr(Conduct, "run", remember)

@@ -18,9 +18,10 @@ from kit.data import evaluation_folder
 from kit.engine.access import granted
 from kit.engine.compose import Compose
 from kit.engine.inspection import SERVICE_LABEL, containers, differences, reference
-from kit.engine.settings import Images, Settings, variables
+from kit.engine.settings import Images, variables
+from kit.planning.plan import plan_trial
+from kit.planning.request import open_request
 from kit.referee import policy
-from kit.rules.planning import plan_trial
 from tests.conftest import COMPOSE_FILE
 
 pytestmark = pytest.mark.docker
@@ -155,7 +156,7 @@ def compared(
     file = folder / "docker-compose.yml"
     file.write_text(yaml.safe_dump({**FILE, "services": services}))
     places = {"results": folder / "results", "config": folder / "config"}
-    plan = plan_trial(workload="mnist", submission="nadamw", **places)
+    plan = open_request(plan_trial(workload="mnist", submission="nadamw", **places))
     with contextlib.ExitStack() as stack:
         other = engine.containers.create(image, ["true"])
         other.commit(repository="stopwatch-other", tag="latest")
@@ -164,7 +165,6 @@ def compared(
         access = stack.enter_context(granted(engine, **places))
         told = variables(
             plan,
-            Settings(**places),
             images=Images(image, image),
             access=access,
             memory_bytes=8 << 30,

@@ -21,11 +21,12 @@ from kit.engine.access import granted
 from kit.engine.compose import Compose
 from kit.engine.image import describe
 from kit.errors import NotAvailable, TrialError, UsageError
+from kit.planning.plan import plan_trial
+from kit.planning.request import open_request
 from kit.records.ledger import LEDGER, Ledger
 from kit.records.record import TrialState
 from kit.records.tree import verify_tree
 from kit.referee.environment import lock_digests
-from kit.rules.planning import plan_trial
 from tests.conftest import CHEATING, COMPOSE_FILE, write_attack
 
 pytestmark = pytest.mark.docker
@@ -126,14 +127,13 @@ def test_by_hand_no_one_inspects_and_the_record_is_unofficial(
 ) -> None:
     places = {"results": tmp_path / "results", "config": tmp_path / "config"}
     folder = write_attack(tmp_path / "submissions" / "honest", "honest")
-    plan = plan_trial(
+    request = plan_trial(
         workload="mnist", submission=folder, ruleset=CHEATING / "cheating.yaml", **places
     )
-    settings = of_containers.Settings(**places, quick=True)
+    plan = open_request(request.quick())
     with granted(engine, **places) as access:
         told = of_containers.variables(
             plan,
-            settings,
             images=of_containers.Images(image, image),
             access=access,
             memory_bytes=8 << 30,

@@ -17,7 +17,7 @@ from kit.records.ledger import LEDGER
 from kit.records.ledger_entry import Identification
 from kit.records.record import TrialState
 from kit.records.signing import load_or_create_key
-from kit.records.source_digest import digest_files
+from kit.rules.source_digest import digest_files
 from kit.study.evidence import Evidence
 from kit.study.measures import measures_of
 from kit.study.owed import Phase

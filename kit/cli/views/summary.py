@@ -88,7 +88,7 @@ def _result(outcome: Outcome, *, quick: bool) -> list[Section]:
     if record.state not in (TrialState.TARGET_REACHED, TrialState.OUT_OF_TIME):
         sections.append(Section("Reason", record.reason))
     first = first_evaluation(record, outcome.evaluations)
-    sections += [Section("First evaluation", first)] if first else []
+    sections += [Section("Beginning", first)] if first else []
     sections.append(Section("Standing", _standing(outcome)))
     flagged = [text for text in concerns(outcome) if text != record.reason]
     if quick and not flagged:

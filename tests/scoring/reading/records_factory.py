@@ -7,8 +7,8 @@ from typing import Any
 
 from kit.contracts.target import Target
 from kit.records.record import RulesRecord, TrialState
-from kit.records.source_digest import digest_files
 from kit.rules.ruleset import Ruleset, load_ruleset
+from kit.rules.source_digest import digest_files
 from tests.records.factory import SCHEDULE, Results, Trial, make_trial, study_body
 
 RULESET = """

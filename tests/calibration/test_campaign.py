@@ -166,7 +166,9 @@ def test_a_run_that_fails_is_a_worst_result_and_not_repeated(
 
 def test_a_given_setting_skips_the_tuning_and_runs_a_variant(home: Path) -> None:
     (home / "setting.yaml").write_text(
-        "submission: adamw\nhyperparameters: {learning_rate: 0.25}\n"
+        "submission: adamw\n"
+        "hyperparameters:\n"
+        "  {learning_rate: 0.25, one_minus_beta1: 0.1, beta2: 0.99, weight_decay: 0.1}\n"
     )
     given = asked(
         home, setting=home / "setting.yaml", seeds=1, workload="imagenet_resnet", variant="silu"

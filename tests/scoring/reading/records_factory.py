@@ -44,6 +44,13 @@ tuning:
   default: {tuning}
 """
 POINTS = "{points: [{learning_rate: 0.001, nesterov: true, warmup_steps: 10}]}"
+CODE = """\
+HYPERPARAMETERS = {
+    "learning_rate": {"meaning": "any"},
+    "nesterov": {"type": "bool", "meaning": "any"},
+    "warmup_steps": {"type": "int", "meaning": "any"},
+}
+"""
 FIXED = "{fixed: {learning_rate: 0.001, nesterov: true, warmup_steps: 10}}"
 
 
@@ -57,7 +64,7 @@ def ruleset_file(folder: Path) -> Path:
 def source(name: str, tuning: str = POINTS) -> dict[str, bytes]:
     """Return the files of a submission."""
     manifest = MANIFEST.format(name=name, tuning=tuning)
-    return {"submission.yaml": manifest.encode(), "submission.py": b"pass\n"}
+    return {"submission.yaml": manifest.encode(), "submission.py": CODE.encode()}
 
 
 def run(

@@ -153,5 +153,7 @@ def test_a_trainer_that_moved_before_it_runs_on_breaks_the_rules() -> None:
     new = Thread(pid=7, tid=8, started_ticks=1, state="T", cpu_ns=5, timeslices=2)
     moved = {"standstill": lambda: Standstill(frozenset([new]))}
     trainer.tree = SimpleNamespace(**{**vars(trainer.tree), **moved})
-    with pytest.raises(RuleViolation, match="did not stand still .*: thread 8 of process 7 is new"):
+    with pytest.raises(
+        RuleViolation, match=r"did not stand still .*: thread 8 of process 7 is new"
+    ):
         trainer.run()

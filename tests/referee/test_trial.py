@@ -45,6 +45,8 @@ def test_a_record_verifies_and_a_repeated_trial_is_not_official(attack, tmp_path
     assert second.folder.name == "trial_1_attempt_2"
     assert any("earlier attempt" in reason for reason in second.record.unofficial_reasons)
     assert first.record.seeds == second.record.seeds
+    assert first.record.initial_metrics == second.record.initial_metrics
+    assert first.record.initial_metrics.keys() == first.evaluations[0].metrics.keys()
     report = verify_record(first.folder)
     assert not [str(f) for f in report.findings if f.status == "problem"], report
     assert verify_chain(tmp_path / "results" / LEDGER).problem is None

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic.dataclasses import dataclass as checked_dataclass
 
 from kit.contracts.trial_id import TrialId
@@ -82,6 +82,14 @@ class TrialRequest(_Data):
     told_runtime_seconds: Seconds | None = None  # if the submission is told another budget
     execution: Execution = Execution()
 
+    @model_validator(mode="after")
+    def _check_unofficial(self) -> TrialRequest:
+        if (self.told_runtime_seconds or self.evaluate_at_steps) and not self.unofficial_reasons:
+            raise ValueError(
+                "chosen steps or another budget, and no reason against an official one"
+            )
+        return self
+
     @property
     def announced_runtime_seconds(self) -> float:
         """Return the budget that the submission is told."""
@@ -151,6 +159,12 @@ def open_request(request: TrialRequest) -> TrialPlan:
     """
     ruleset = load_ruleset(request.ruleset)
     submission = load_submission(request.submission, ruleset.submission_limits)
+    named = (request.id.ruleset, request.id.submission)
+    if named != (ruleset.name, submission.name):
+        raise UsageError(
+            f"Not a trial request: its id names {', '.join(named)}, and the files are those of "
+            f"{ruleset.name}, {submission.name}. Plan the trial again."
+        )
     for what, planned, found in (
         (f"Ruleset {ruleset.name!r}", request.ruleset_sha256, ruleset.sha256),
         (f"Submission {submission.name!r}", request.submission_sha256, submission.sha256),

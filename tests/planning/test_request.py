@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,7 @@ def test_a_request_opens_only_what_was_planned_with(request_: TrialRequest, proj
         (lambda data: data["stop"].update(after_seconds=-1.0), "stop.after_seconds"),
         (lambda data: data["stop"].update(evidence=["ab"]), "stop.evidence.0"),
         (lambda data: data["hyperparameters"].update(learning_rate=[1]), "hyperparameters"),
+        (lambda data: data.update(evaluate_at_steps=[1]), "need a reason against an official run"),
         (lambda data: data.update(format="stopwatch/trial-request/9"), "format"),
     ],
 )
@@ -69,6 +71,14 @@ def test_a_bad_request_is_one_line_that_names_the_field(
         TrialRequest.decode(json.dumps(data))
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_request_whose_names_are_not_those_of_its_files_is_rejected(
+    request_: TrialRequest,
+) -> None:
+    other = request_.changed(id=replace(request_.id, submission="other"))
+    with pytest.raises(UsageError, match="its id names tiny, other, and the files are those of"):
+        open_request(other)
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", "null", "\ud800", "[" * 100_000])

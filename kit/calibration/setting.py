@@ -10,10 +10,9 @@ from typing import Any
 
 from kit.calibration.document import FORMAT
 from kit.errors import InvalidFile
-from kit.rules.ruleset import Name
-from kit.rules.submission import Point
 from kit.schema.strict_yaml import parse, read_bytes, shown
 from kit.schema.validation import Schema, check
+from kit.schema.values import Name, Point
 
 DOCUMENT = "calibration.json"
 

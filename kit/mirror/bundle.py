@@ -14,11 +14,10 @@ from pathlib import Path
 from kit.errors import VerificationError
 from kit.records.attestation import open_envelope
 from kit.records.chain import Chain
-from kit.records.files import ATTESTATION, ATTESTED
+from kit.records.files import ATTESTATION, ATTESTED, read_regular
 from kit.records.findings import VerificationReport
 from kit.records.ledger import LEDGER
 from kit.records.source_digest import digest_files
-from kit.records.verify import read_regular
 
 EVIDENCE_TYPE = "stopwatch-evidence"
 LEDGER_TYPE = "stopwatch-ledger"
@@ -52,7 +51,7 @@ def ledger_name(chain: Chain) -> str:
     """Return a ledger's random name; of one that is damaged from the start, its digest."""
     if chain.entries and chain.entries[0].kind == "genesis":
         return str(chain.entries[0].body["ledger"])
-    return hashlib.sha256(chain.path.read_bytes()).hexdigest()[:_ID_DIGITS]
+    return hashlib.sha256(read_regular(chain.path)).hexdigest()[:_ID_DIGITS]
 
 
 def read_record_files(report: VerificationReport) -> dict[str, bytes]:

@@ -66,6 +66,7 @@ class Conduct:
                 )
             )
             trainer = started.trainer
+            self._clock.meter.watch(trainer.tree.pids)
             stack.callback(trainer.end)
             verdict = self._conduct(started)
             self._clock.stop()

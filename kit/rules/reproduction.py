@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from kit import registry
-from kit.errors import InvalidSubmission, UsageError
+from kit.errors import InvalidSubmission, UsageError, VerificationError
 from kit.records.archive import unpack
-from kit.records.files import SUBMISSION
+from kit.records.files import SUBMISSION, read_regular
 from kit.records.record import Evaluation, TrialRecord
 from kit.records.source_digest import digest_files
 from kit.rules.availability import workload_rules
@@ -59,8 +59,8 @@ def archived_submission(
     """
     path = folder / SUBMISSION
     try:
-        files = unpack(path.read_bytes())
-    except (OSError, ValueError) as error:
+        files = unpack(read_regular(path))
+    except (VerificationError, ValueError) as error:
         raise InvalidSubmission(f"{path}: the archive does not open: {error}.") from None
     if digest_files(files) != record.submission_sha256:
         raise InvalidSubmission(f"{path}: not the source that ran, by its digest.")

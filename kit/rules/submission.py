@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, PlainValidator, model_validator
+from pydantic import Field, model_validator
 
 from kit import paths, registry
 from kit.errors import InvalidSubmission, UnknownName
@@ -23,34 +22,16 @@ from kit.rules.extra_requirements import (
     unlisted_wheels,
 )
 from kit.rules.folder import read_folder
-from kit.rules.ruleset import Count, Name, Ruleset, SubmissionLimits
+from kit.rules.ruleset import Count, Ruleset, SubmissionLimits
 from kit.schema.strict_yaml import parse, shown
 from kit.schema.validation import Schema, check, load
+from kit.schema.values import HyperparameterName, Name, Point, Scalar
 
 DEFAULT_LIMITS = SubmissionLimits(  # without a ruleset: to look at a submission, not to run it
     max_bytes=1 << 20,
     max_compressed_bytes=1 << 20,
     suffixes=(".py", ".yaml", ".md", ".txt", ".lock"),
 )
-HyperparameterName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=80)]
-MAX_TEXT_CHARACTERS = 200
-
-
-def _scalar(value: Any) -> Any:
-    """Accept what a hyperparameter may be."""
-    fits = value is None or isinstance(value, bool | int)
-    fits |= isinstance(value, float) and math.isfinite(value)
-    fits |= isinstance(value, str) and len(value) <= MAX_TEXT_CHARACTERS
-    if not fits:
-        raise ValueError(
-            "must be true, false, null, a finite number, or text of at most "
-            f"{MAX_TEXT_CHARACTERS} characters"
-        )
-    return value
-
-
-Scalar = Annotated[bool | int | float | str | None, PlainValidator(_scalar)]
-Point = Annotated[dict[HyperparameterName, Scalar], Field(max_length=100)]
 NonEmpty = Annotated[str, Field(min_length=1)]
 
 

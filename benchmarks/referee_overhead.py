@@ -23,7 +23,7 @@ from typing import Any
 import click
 
 from kit import paths
-from kit.rules.plan import TrialPlan
+from kit.planning.request import TrialPlan
 
 _BOUNDED = """
 from itertools import islice
@@ -70,28 +70,25 @@ def _submission(folder: Path, steps: int) -> Path:
 
 
 def _plan(folder: Path, workload: str, seed: int) -> TrialPlan:
-    from dataclasses import replace
+    from kit.planning.plan import plan_trial
+    from kit.planning.request import open_request
 
-    from kit.rules.planning import plan_trial
-
-    plan = plan_trial(
+    request = plan_trial(
         workload=workload,
         submission=folder / "bounded",
         seed=seed,
         results=folder / "results",
         config=folder / "config",
     )
-    target = plan.rules.target.model_copy(update={"validation": 2.0})  # out of reach
-    rules = plan.rules.model_copy(update={"target": target, "max_runtime_seconds": 3600.0})
-    return replace(plan, rules=rules)
+    target = request.rules.target.model_copy(update={"validation": 2.0})  # out of reach
+    rules = request.rules.model_copy(update={"target": target, "max_runtime_seconds": 3600.0})
+    return open_request(request.changed(rules=rules))
 
 
 def _refereed(plan: TrialPlan, folder: Path) -> dict[str, float]:
     from kit.referee.trial import run_trial
 
-    outcome = run_trial(
-        plan, results=folder / "results", config=folder / "config", observer=_Silent()
-    )
+    outcome = run_trial(plan, config=folder / "config", observer=_Silent())
     first, last = outcome.evaluations[0], outcome.evaluations[-1]
     pauses = outcome.evaluations[:-1]
     return {
@@ -112,20 +109,21 @@ def _bare(folder: Path, workload: str, seed: int) -> None:
     from kit.trainer.loop import Loop
 
     plan = _plan(folder, workload, seed)
+    request = plan.request
     framework().configure()
     built = load_workload(workload, plan.ruleset.scale)
-    model = build_initial(built, plan.seeds.initialization)
+    model = build_initial(built, request.seeds.initialization)
     params, model_state = model.initial_values()
     program = assemble(
         model,
         plan.submission.folder,
         [*params, *model_state],
-        hyperparameters=plan.hyperparameters,
-        step_hint=plan.rules.step_hint,
-        batch_size=plan.batch_size,
-        seed=plan.seeds.algorithm,
+        hyperparameters=request.hyperparameters,
+        step_hint=request.rules.step_hint,
+        batch_size=request.batch_size,
+        seed=request.seeds.algorithm,
     )
-    queue = training_queue(built, plan.batch_size, plan.seeds.data)
+    queue = training_queue(built, request.batch_size, request.seeds.data)
     port = _BarePort()
     Loop(program, queue, port).run()
     print(json.dumps({"seconds": port.last - port.first}))

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
+import pkgutil
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -17,11 +19,11 @@ from kit.engine.client import connect
 from kit.engine.settings import Settings
 from kit.engine.trial import run_in_containers
 from kit.errors import NotAvailable
+from kit.planning.plan import plan_trial
+from kit.planning.request import Execution, TrialPlan, open_request
 from kit.referee import isolation
 from kit.referee.events import Outcome, Progress
 from kit.referee.trial import run_trial
-from kit.rules.plan import TrialPlan
-from kit.rules.planning import plan_trial
 
 if TYPE_CHECKING:
     import docker
@@ -90,9 +92,28 @@ def write_attack(folder: Path, name: str, **constants: object) -> Path:
     return folder
 
 
+def replaced(plan: TrialPlan, **fields: Any) -> TrialPlan:
+    """Return the plan with fields of its request replaced."""
+    return replace(plan, request=plan.request.changed(**fields))
+
+
 @pytest.fixture
-def attack(tmp_path: Path, mnist_data: None, request: pytest.FixtureRequest) -> Attack:
+def attack(
+    tmp_path: Path,
+    mnist_data: None,
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Attack:
     """Return a function that runs an attack, its constants replaced, and returns the outcome."""
+
+    def kit_restored() -> None:
+        """Undo at the end of the test what an attack patches in this process."""
+        for name in (
+            "kit.exchange.weights.WeightsOutbox.write",
+            "kit.trainer.loop.Loop._evaluate",
+            "kit.trainer.port.SocketPort.evaluate",
+        ):
+            monkeypatch.setattr(name, pkgutil.resolve_name(name))
 
     def run(
         name: str,
@@ -100,7 +121,6 @@ def attack(tmp_path: Path, mnist_data: None, request: pytest.FixtureRequest) -> 
         level: str = "auto",
         trial: int = 1,
         memory_limit_bytes: int | None = None,
-        inline: bool = False,
         change: Callable[[TrialPlan], TrialPlan] = lambda plan: plan,
         results: Path | None = None,
         compose_file: Path = COMPOSE_FILE,
@@ -108,32 +128,26 @@ def attack(tmp_path: Path, mnist_data: None, request: pytest.FixtureRequest) -> 
     ) -> Outcome:
         folder = tmp_path / "submissions" / name.replace("_", "-")
         results, config = results or tmp_path / "results", tmp_path / "config"
-        plan = plan_trial(
+        asked = plan_trial(
             workload="mnist",
             submission=write_attack(folder, name, **constants),
             ruleset=CHEATING / "cheating.yaml",
             trial=trial,
+            execution=Execution(
+                isolation="auto" if level == "container" else level,
+                memory_limit_bytes=memory_limit_bytes,
+            ),
             results=results,
             config=config,
         )
+        plan = change(open_request(asked))
+        if level == "inline":
+            kit_restored()
         if level == "container":
             request.getfixturevalue("image")
-            settings = Settings(
-                results=results,
-                config=config,
-                memory_limit_bytes=memory_limit_bytes,
-                compose_file=compose_file,
-            )
-            return run_in_containers(change(plan), settings, observer=Silent())
-        return run_trial(
-            change(plan),
-            results=results,
-            config=config,
-            observer=Silent(),
-            isolation=level,
-            memory_limit_bytes=memory_limit_bytes,
-            inline=inline,
-        )
+            settings = Settings(config=config, compose_file=compose_file)
+            return run_in_containers(plan, settings, observer=Silent())
+        return run_trial(plan, config=config, observer=Silent())
 
     return run
 

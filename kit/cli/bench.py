@@ -6,13 +6,17 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from kit.cli.bench_report import Report, measure, print_report
+from kit.cli.bench_report import print_report
 from kit.cli.tables import Table, print_tables
 from kit.cli.views.terminal import libraries_silenced
+
+if TYPE_CHECKING:
+    from kit.engine.bench import Report
 
 _KIT = "from kit.cli.main import main; main()"
 _COLUMNS = (
@@ -56,8 +60,10 @@ def bench(
     if every == (workload is not None):
         raise click.UsageError("Name a workload or say --all, not both. Try: kit bench mnist")
     if workload is not None:
+        from kit.engine.bench import measure
+
         with libraries_silenced():
-            report = measure(workload, **options)
+            report = measure(workload, **options, announce=partial(click.echo, err=True))
         click.echo(json.dumps(report, indent=2)) if as_json else print_report(report)
         return
     if options["variant"] is not None or options["batch_size"] is not None:

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kit import paths, registry
-from kit.cli.study_trials import definite_engine, settings_of, trial_options
+from kit.cli.study_trials import execution_of, trial_options
 from kit.cli.trial import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK
-from kit.cli.trial_command import trial_command
 from kit.errors import UsageError
 
 if TYPE_CHECKING:
@@ -150,18 +149,20 @@ def _trials(
     """Return what runs the trials of a stage, as `kit study` does, with a view of its own each."""
     from kit.cli.views.calibration import choose_calibration_view
     from kit.cli.views.terminal import stream_for_view
+    from kit.study.executor import LocalExecutor
     from kit.study.runner import Study, run_study
     from kit.study.scheduling import InOrder
 
     steps = prepared.campaign.steps
-    where = ",".join(map(str, steps.evaluate_at))
 
     def run(evidence: Evidence) -> Board:
         view = choose_calibration_view(stream_for_view(), steps=steps.total, as_json=as_json)
-        own = {**options, "engine": definite_engine(options["engine"], view.note)}
-        command = trial_command(evidence, [*settings_of(own), "--evaluate-at-steps", where])
+        execution = execution_of(options, evidence.assignment.ruleset, view.note)
+        plan = evidence.planner(execution, evaluate_at_steps=steps.evaluate_at)
         try:
-            return run_study(Study(evidence, command, InOrder()), observer=view, signals=signals)
+            with LocalExecutor() as executor:
+                study = Study(evidence, plan, InOrder(), executor)
+                return run_study(study, observer=view, signals=signals)
         finally:
             view.close()
 

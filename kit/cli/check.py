@@ -140,31 +140,27 @@ def _placebo(
 
 def _trial(submission: str, ruleset: Ruleset, workload: str, trial: int, *, as_json: bool) -> float:
     """Run one placebo trial away from all results, under a key that no one else has."""
-    from kit.cli.extra_packages import extras_folder
-    from kit.cli.trial import prepare_data
+    from kit.cli.trial import ready
     from kit.cli.views.choice import choose_view
     from kit.cli.views.terminal import libraries_silenced, stream_for_view
+    from kit.planning.plan import plan_trial
     from kit.referee.placebo import run_placebo
-    from kit.rules.planning import plan_trial
 
     view = choose_view(stream_for_view(), as_json=as_json)
     with tempfile.TemporaryDirectory() as temporary:
-        results, config = Path(temporary, "results"), Path(temporary, "config")
-        plan = plan_trial(
+        config = Path(temporary, "config")
+        request = plan_trial(
             workload=workload,
             submission=submission,
-            ruleset=ruleset.path or ruleset.name,
+            ruleset=ruleset,
             trial=trial,
-            results=results,
+            results=Path(temporary, "results"),
             config=config,
         )
         try:
-            prepare_data(plan, view)
-            view.note(f"placebo of {plan.submission.name}: the training labels are permuted")
-            extras = extras_folder(plan.submission, view)
+            extras = ready(request, view)
+            view.note(f"placebo of {request.id.submission}: the training labels are permuted")
             with libraries_silenced():
-                return run_placebo(
-                    plan, results=results, config=config, observer=view, extras=extras
-                )
+                return run_placebo(request, config=config, observer=view, extras=extras)
         finally:
             view.close()

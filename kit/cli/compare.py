@@ -134,15 +134,16 @@ def _estimates(duel: Duel, boards: tuple[Board, Board], results: Path) -> tuple[
     return together(parts[0][0], parts[1][0]), together(parts[0][1], parts[1][1])
 
 
-def _run(duel: Duel, views: list[Any], isolation: str) -> tuple[tuple[Board, Board], str | None]:
-    from kit.cli.trial_command import trial_command
+def _run(duel: Duel, views: list[Any], isolation: Any) -> tuple[tuple[Board, Board], str | None]:
+    from kit.planning.request import Execution
     from kit.referee.signals import Signals
+    from kit.study.executor import LocalExecutor
     from kit.study.pairs import run_pairs
 
-    settings = ["--isolation", isolation, "--comparison", duel.sides[0].results.parent.name]
-    commands = [trial_command(side, settings) for side in duel.sides]
-    with Signals() as signals:
-        boards = run_pairs(duel, commands, observers=views, signals=signals)
+    execution, name = Execution(isolation=isolation), duel.sides[0].results.parent.name
+    plans = [side.planner(execution, comparison=name) for side in duel.sides]
+    with Signals() as signals, LocalExecutor() as executor:
+        boards = run_pairs(duel, plans, executor, observers=views, signals=signals)
         return boards, signals.received()
 
 

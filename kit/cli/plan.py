@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kit import paths
 from kit.cli.study_setup import asked_for, assignment_options, evidence_for, this_machine
 from kit.errors import UsageError
 
@@ -69,22 +68,11 @@ def _planned(evidence: Evidence, cost_per_hour: float | None) -> Planned:
 
 def _points(evidence: Evidence) -> dict[tuple[int, int], dict[str, Any]]:
     """Return the hyperparameters by study and trial; they are the same for all workloads."""
-    from kit.rules.planning import plan_trial
+    from kit.planning.request import Execution
+    from kit.study.scheduling import Run
 
-    assignment = evidence.assignment
-    ruleset, part = assignment.ruleset, assignment.parts[0]
+    assignment, plan = evidence.assignment, evidence.planner(Execution())
     return {
-        (study, trial): dict(
-            plan_trial(
-                workload=part.base,
-                submission=assignment.submission.folder,
-                ruleset=ruleset.name if ruleset.is_shipped else str(ruleset.path),
-                study=study,
-                trial=trial,
-                results=evidence.results,
-                config=paths.config_root(),
-            ).hyperparameters
-        )
-        for study in assignment.studies
-        for trial in range(1, assignment.trials + 1)
+        (trial.study, trial.trial): plan(Run(trial)).hyperparameters
+        for trial in assignment.trials_of(assignment.parts[0])
     }

@@ -1,61 +1,58 @@
-"""`kit referee`: one trial, refereed in a container that `docker-compose.yml` started."""
+"""`kit referee`: execute the request of one trial, in a child process or in a container."""
 
 from __future__ import annotations
 
-import json
+import ctypes
 import os
 import re
-from typing import TYPE_CHECKING, TypeVar
+import signal
+import sys
 
 import click
 
-from kit import paths
-from kit.cli.trial import Request, carry_out
+from kit.cli.trial import EXIT_FAILED, exit_code, explain, shown_trial
 from kit.errors import UsageError
 
-if TYPE_CHECKING:
-    from kit.rules.plan import EarlyStop
-
-_Default = TypeVar("_Default", int, None)
+_PR_SET_PDEATHSIG = 1  # prctl(2)
 _DIGEST = re.compile(r"(?:\S+@)?sha256:[0-9a-f]{64}")
-_SHIFT = {"": 0, "b": 0, "k": 10, "m": 20, "g": 30}
 _GROUP_MAY_WRITE = 0o002  # the records belong to root and to the group that owns their folder
 
 
 @click.command(hidden=True)
-def referee() -> int:
-    """Referee the trial that the environment describes; the trainer is another container.
+@click.option(
+    "--tied-to", type=int, metavar="PID",
+    help="End with this process, which must be the one that started this command.",
+)  # fmt: skip
+def referee(tied_to: int | None) -> int:
+    """Execute one trial request: TRIAL_REQUEST in a container, else what is read from stdin.
 
-    The trainer can read this process's command line, but not its environment.
+    The trainer of a container can read this process's command line, but not its environment.
     """
-    for name in ("STOPWATCH_IMAGE_DIGEST", "STOPWATCH_TRAINER_IMAGE_DIGEST"):
-        _check_digest(name)
-    os.umask(_GROUP_MAY_WRITE)
-    os.chdir("/")  # so that paths are shown as on the host: results/…
-    return carry_out(
-        Request(
-            workload=_given("WORKLOAD") or "mnist",
-            variant=_given("VARIANT"),
-            submission=f"/submissions/{_given('SUBMISSION') or 'nadamw'}",
-            ruleset=_given("RULESET") or "mini",
-            study=_number("STUDY", 1),
-            trial=_number("TRIAL", 1),
-            seed=_number("SEED", None),
-            isolation="container",
-            inline=False,
-            quick=_given("QUICK") is not None,
-            evaluate_at_steps=_numbers("STEPS"),
-            json=_given("JSON") is not None,
-            results=paths.results_root(),
-            memory_limit_bytes=_bytes("TRAINER_MEMORY"),
-            stop=_stop("STOP"),
+    from kit.cli.views.choice import choose_view
+    from kit.cli.views.terminal import stream_for_view
+    from kit.planning.request import MAX_REQUEST_BYTES, TrialRequest
+
+    _tie(tied_to)
+    contained = os.environ.get("TRIAL_REQUEST")
+    if contained:
+        for name in ("STOPWATCH_IMAGE_DIGEST", "STOPWATCH_TRAINER_IMAGE_DIGEST"):
+            _check_digest(name)
+        os.umask(_GROUP_MAY_WRITE)
+        os.chdir("/")  # so that paths are shown as on the host: results/…
+    text = contained or sys.stdin.read(MAX_REQUEST_BYTES + 1)
+    if not text:
+        raise UsageError(
+            "No trial request: `kit run` and `kit study` pass it. Start a trial with: kit run."
         )
-    )
+    request = TrialRequest.decode(text)
+    outcome = shown_trial(request, choose_view(stream_for_view(), as_json=True))
+    explain(outcome, again=(), as_json=True)
+    return exit_code(outcome)
 
 
 def _check_digest(name: str) -> None:
-    """Refuse a tag: it says nothing about what ran, because it moves."""
-    value = _given(name) or ""
+    """Reject a tag: it says nothing about what ran, because it moves."""
+    value = os.environ.get(name) or ""
     if not _DIGEST.fullmatch(value):
         raise UsageError(
             f"{name} is an image's digest, as `make image` prints it: sha256 and 64 digits. Name "
@@ -63,43 +60,10 @@ def _check_digest(name: str) -> None:
         )
 
 
-def _given(name: str) -> str | None:
-    return os.environ.get(name) or None  # compose sets what was left out to nothing
-
-
-def _number(name: str, default: _Default) -> int | _Default:
-    text = _given(name)
-    if text is not None and not text.isdecimal():
-        raise UsageError(f"{name} is a whole number. Received: {text!r}.")
-    return default if text is None else int(text)
-
-
-def _numbers(name: str) -> tuple[int, ...]:
-    parts = (_given(name) or "").split(",") if _given(name) else []
-    if not all(part.isdecimal() for part in parts):
-        raise UsageError(f"{name} is whole numbers with commas. Received: {_given(name)!r}.")
-    return tuple(map(int, parts))
-
-
-def _stop(name: str) -> EarlyStop | None:
-    """Return the early stop that the host wrote as JSON."""
-    text = _given(name)
-    if text is None:
-        return None
-    from kit.rules.plan import EarlyStop
-
-    try:
-        fields = json.loads(text)
-        return EarlyStop.given(
-            float(fields["after_seconds"]), str(fields["rule"]), list(map(str, fields["evidence"]))
-        )
-    except (ValueError, KeyError, TypeError):
-        raise UsageError(
-            f"{name} is JSON with after_seconds, rule and evidence. Received: {text[:200]!r}."
-        ) from None
-
-
-def _bytes(name: str) -> int | None:
-    """Return an amount as compose writes it: 8g, 512m, 1024b."""
-    found = re.fullmatch(r"(\d+)([bkmg]?)b?", (_given(name) or "").lower())
-    return int(found[1]) << _SHIFT[found[2]] if found else None
+def _tie(parent: int | None) -> None:
+    """Let the kernel kill this process when its parent dies, however it dies."""
+    if parent is None:
+        return
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it died before the kernel was told
+        sys.exit(EXIT_FAILED)

@@ -12,15 +12,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kit import paths
-from kit.cli.trial import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, prepare_data
+from kit.cli.trial import EXIT_FAILED, EXIT_OK, exit_code, shown_trial
 from kit.errors import UsageError, VerificationError
 
 if TYPE_CHECKING:
-    from kit.cli.views.choice import View
+    from kit.planning.request import TrialRequest
     from kit.records.findings import VerificationReport
     from kit.records.record import TrialRecord
     from kit.referee.events import Outcome
-    from kit.rules.plan import TrialPlan
 
 
 @dataclass(frozen=True)
@@ -83,14 +82,8 @@ def reproduce(as_json: bool, **options: Any) -> int:
 
     original = _verified(options["record"], options["trusted_keys"])
     with tempfile.TemporaryDirectory(prefix="kit-reproduce-") as scratch:
-        plan = _plan(original, options["ruleset"], Path(scratch))
-        view = choose_view(stream_for_view(), as_json=as_json)
-        results = (options["keep"] or Path(scratch) / "results").absolute()
-        try:
-            prepare_data(plan, view)
-            outcome = _rerun(plan, view, results=results, isolation=options["isolation"])
-        finally:
-            view.close()
+        request = _request(original, options, Path(scratch))
+        outcome = shown_trial(request, choose_view(stream_for_view(), as_json=as_json))
         return _explain(original, outcome, options, as_json=as_json)
 
 
@@ -121,33 +114,29 @@ def _verified(path: Path, trusted_keys: tuple[str, ...]) -> _Original:
     return _Original(folder, report, report.record)
 
 
-def _plan(original: _Original, ruleset: str | None, scratch: Path) -> TrialPlan:
-    from kit.rules.reproduction import archived_submission, plan_again, ruleset_of_record
+def _request(original: _Original, options: dict[str, Any], scratch: Path) -> TrialRequest:
+    from kit.planning.reproduction import (
+        archived_submission,
+        check_contract,
+        plan_again,
+        ruleset_of_record,
+    )
+    from kit.planning.request import Execution
+    from kit.scoring.reading.conditions import recorded_environment
 
-    rules = ruleset_of_record(original.record, ruleset)
+    check_contract(original.record, recorded_environment(original.folder))
+    rules = ruleset_of_record(original.record, options["ruleset"])
     submission = archived_submission(
         original.folder, original.record, rules, into=scratch / "submission"
     )
     return plan_again(
-        original.record, original.report.evaluations, submission=submission, ruleset=rules
+        original.record,
+        original.report.evaluations,
+        submission=submission,
+        ruleset=rules,
+        results=options["keep"] or scratch / "results",
+        execution=Execution(isolation=options["isolation"]),
     )
-
-
-def _rerun(plan: TrialPlan, view: View, *, results: Path, isolation: str) -> Outcome:
-    from kit.cli.extra_packages import extras_folder
-    from kit.cli.views.terminal import libraries_silenced
-    from kit.referee.trial import run_trial
-
-    extras = extras_folder(plan.submission, view)
-    with libraries_silenced():
-        return run_trial(
-            plan,
-            results=results,
-            config=paths.config_root(),
-            observer=view,
-            isolation=isolation,
-            extras=extras,
-        )
 
 
 def _explain(
@@ -170,5 +159,5 @@ def _explain(
     else:
         print_page(found)
     if outcome.record.state is TrialState.INTERRUPTED:
-        return EXIT_INTERRUPTED if "SIGINT" in outcome.record.reason else EXIT_FAILED
+        return exit_code(outcome)
     return EXIT_OK if found.equal else EXIT_FAILED

@@ -15,9 +15,9 @@ from kit.errors import KitError, NotAvailable, UsageError
 
 if TYPE_CHECKING:
     from kit.cli.score_page import Scored
+    from kit.records.trusted_keys import TrustedKeys
     from kit.review.examination import Review
     from kit.review.reading import Address
-    from kit.rules.trusted_keys import TrustedKeys
 
 EXIT_DIFFERS = 1
 
@@ -106,10 +106,10 @@ def _address(options: dict[str, Any]) -> Address:
 def _review(address: Address, options: dict[str, Any]) -> tuple[TrustedKeys, Review, Path]:
     from kit.data.progress import shown_progress
     from kit.records.atomic import disk_errors
+    from kit.records.trusted_keys import load_trusted_keys
     from kit.review.examination import examine
     from kit.review.place import claim
     from kit.review.reading import read_project
-    from kit.rules.trusted_keys import load_trusted_keys
 
     keys = load_trusted_keys(options["trusted_keys"])
     default = Path("review") / f"{address.entity}-{address.project}"

@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import ctypes
-import os
-import signal
-import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from kit import paths, registry
-from kit.cli.trial import EXIT_FAILED, Request, carry_out
+from kit.cli.study_trials import execution_of, trial_options
+from kit.cli.trial import exit_code, explain, shown_trial
 from kit.cli.witness_beside import witness_option, witnessing
 from kit.errors import UsageError
-
-if TYPE_CHECKING:
-    from kit.rules.plan import EarlyStop
-
-_PR_SET_PDEATHSIG = 1  # prctl(2)
 
 
 def _steps(ctx: click.Context, parameter: click.Parameter, value: str | None) -> tuple[int, ...]:
@@ -78,13 +71,9 @@ def _workload(ctx: click.Context, parameter: click.Parameter, value: str | None)
     help="Take this seed instead of a secret one; the result is then not official.",
 )  # fmt: skip
 @click.option(
-    "--isolation", type=click.Choice(["auto", "bubblewrap", "process"]), default="auto",
-    show_default=True,
-    help="How the trainer is shut in; auto takes the strongest that works here.",
-)  # fmt: skip
-@click.option(
     "--inline", is_flag=True,
-    help="Run everything in one process, for a debugger; the result is never official.",
+    help="Run everything in one process, for a debugger: the rules are the same, and the clock"
+    " stands while the debugger waits at its prompt; the result is never official.",
 )  # fmt: skip
 @click.option(
     "--quick", is_flag=True,
@@ -105,67 +94,59 @@ def _workload(ctx: click.Context, parameter: click.Parameter, value: str | None)
     show_default="results/ of the project, or STOPWATCH_RESULTS",
     help="The folder for records and the ledger.",
 )  # fmt: skip
-@click.option(
-    "--engine", type=click.Choice(["local", "docker", "auto"]), default="local", show_default=True,
-    help="Where the trial runs: local is processes of this machine; docker is containers, as"
-    " docker-compose.yml says; auto is docker where an engine answers.",
-)  # fmt: skip
-@click.option(
-    "--device", type=click.Choice(["auto", "cpu", "gpu"]), default="auto", show_default=True,
-    help="With containers: the image and profile; auto takes what the ruleset evaluates on.",
-)  # fmt: skip
-@click.option(
-    "--build", is_flag=True,
-    help="With containers: build the image first; seconds when only code has changed.",
-)  # fmt: skip
+@trial_options
 @witness_option
-@click.option(
-    "--stop-after", type=float, hidden=True, metavar="SECONDS",
-    help="End the trial at the first evaluation or boundary after this submission time.",
-)  # fmt: skip
-@click.option(
-    "--stop-rule", hidden=True, default="", metavar="TEXT",
-    help="Why no continuation beyond --stop-after could change a score.",
-)  # fmt: skip
-@click.option(
-    "--stop-evidence", multiple=True, hidden=True, metavar="DIGEST",
-    help="The sha256 of an attestation that justifies the stop; may be repeated.",
-)  # fmt: skip
-@click.option(
-    "--comparison", hidden=True, metavar="NAME",
-    help="Take the seeds that both sides of this comparison share; --study is the pair's number.",
-)  # fmt: skip
-@click.option(
-    "--tied-to", type=int, hidden=True, metavar="PID",
-    help="End with this process, which must be the one that started this command.",
-)  # fmt: skip
 def run(**options: Any) -> int:
     """Run one trial under the rules, sign the record and explain the result.
 
-    Exits with 0 when the trial ran to a legitimate end (target reached or missed), 1 when it failed
-    or broke a rule, 2 when the request is wrong, and 130 after Ctrl-C.
+    What can never be official (--quick, --inline, --seed, --evaluate-at-steps, edited code) is
+    recorded below development/ in the folder of results, and never counted. Exits with 0 when the
+    trial ran to a legitimate end (target reached or missed), 1 when it failed or broke a rule, 2
+    when the request is wrong, and 130 after Ctrl-C.
     """
-    _tie(options.pop("tied_to"))
-    stop = _stop(*(options.pop(f"stop_{name}") for name in ("after", "rule", "evidence")))
-    witness = options.pop("witness")
-    with witnessing(witness, options["results"].absolute(), as_json=options["json"]):
-        return carry_out(Request(**options, stop=stop))
+    from kit.cli.views.choice import choose_view
+    from kit.cli.views.terminal import stream_for_view
+    from kit.planning.plan import plan_run
+    from kit.planning.request import open_request
+    from kit.rules.folder import compressed_bytes
+    from kit.rules.review import review
+    from kit.rules.ruleset import load_ruleset
+
+    again, as_json, quick = _again(options), options["json"], options["quick"]
+    view = choose_view(stream_for_view(), as_json=as_json, debugger=options["inline"])
+    ruleset = load_ruleset(options["ruleset"])
+    asked = ("workload", "variant", "submission", "study", "trial", "seed", "results")
+    request = plan_run(
+        **{name: options[name] for name in asked},
+        ruleset=ruleset,
+        quick=quick,
+        evaluate_at_steps=options["evaluate_at_steps"],
+        execution=execution_of(options, ruleset, view.note),
+        config=paths.config_root(),
+    )
+    if quick:
+        contents = open_request(request).submission.contents
+        size, limit = compressed_bytes(contents), ruleset.submission_limits.max_compressed_bytes
+        view.note(f"the submission's text is {size:,} bytes when compressed, of {limit:,} allowed")
+        for finding in review(contents, registry.workload_names()):
+            view.note(f"a reviewer would look at {finding}")
+    if request.unofficial_reasons:
+        view.note(f"not official: {'; '.join(request.unofficial_reasons)}")
+    with witnessing(options["witness"], request.results, as_json=as_json):
+        outcome = shown_trial(request, view)
+        explain(outcome, again=again, as_json=as_json, quick=quick)
+    return exit_code(outcome)
 
 
-def _stop(after: float | None, rule: str, evidence: tuple[str, ...]) -> EarlyStop | None:
-    if after is None:
-        if rule or evidence:
-            raise UsageError("--stop-rule and --stop-evidence go with --stop-after SECONDS.")
-        return None
-    from kit.rules.plan import EarlyStop
-
-    return EarlyStop.given(after, rule, evidence)
-
-
-def _tie(parent: int | None) -> None:
-    """Let the kernel kill this process when its parent dies, however it dies."""
-    if parent is None:
-        return
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:  # it died before the kernel was told
-        sys.exit(EXIT_FAILED)
+def _again(options: Mapping[str, Any]) -> list[str]:
+    """Return the options that describe the trial, to run it again."""
+    words = ["--workload", options["workload"]]
+    if options["variant"]:
+        words += ["--variant", options["variant"]]
+    words += ["--submission", options["submission"]]
+    for name, default in (("ruleset", "mini"), ("study", 1), ("trial", 1), ("seed", None)):
+        words += [] if options[name] == default else [f"--{name}", str(options[name])]
+    words += [] if options["engine"] == "local" else ["--engine", options["engine"]]
+    if options["results"].absolute() != paths.results_root():
+        words += ["--results", str(options["results"])]
+    return words

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kit.cli.study_setup import asked_for, assignment_options, evidence_for, this_machine
-from kit.cli.study_trials import definite_engine, settings_of, trial_options
+from kit.cli.study_trials import execution_of, trial_options
 from kit.cli.trial import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK
-from kit.cli.trial_command import trial_command
 from kit.cli.witness_beside import witness_option, witnessing
 from kit.errors import UsageError
 
@@ -56,18 +55,19 @@ def study(as_json: bool, known: tuple[Path, ...], complete: bool, **options: Any
     from kit.cli.views.study_choice import choose_study_view
     from kit.cli.views.terminal import stream_for_view
     from kit.referee.signals import Signals
+    from kit.study.executor import LocalExecutor
     from kit.study.runner import Study, run_study
 
     asked = asked_for(options)
     evidence = evidence_for(asked, complete=complete)
     scheduler = _scheduler(evidence, known, complete=complete)
     view = choose_study_view(stream_for_view(), as_json=as_json)
-    options["engine"] = definite_engine(options["engine"], view.note)
+    execution = execution_of(options, evidence.assignment.ruleset, view.note)
     witness = witnessing(options.pop("witness"), evidence.results, as_json=as_json)
-    with Signals() as signals, witness:
+    with Signals() as signals, witness, LocalExecutor() as executor:
         try:
             board = run_study(
-                Study(evidence, trial_command(evidence, settings_of(options)), scheduler),
+                Study(evidence, evidence.planner(execution), scheduler, executor),
                 observer=view,
                 signals=signals,
             )

@@ -1,4 +1,4 @@
-"""What the referee's container needs of the host: the key, and a place for the records.
+"""What the referee's container needs of the host: the key, an inspection, a place for the records.
 
 In its container the referee is root without the right to ignore owners and modes. Where the kit is
 run by root, or the engine is rootless, that is the owner of these files. Elsewhere they are made
@@ -28,11 +28,12 @@ _MEMORY = Path("/dev/shm")
 
 @dataclass(frozen=True)
 class Access:
-    """The file of the key, its name, and the group that the referee joins."""
+    """Files that the referee's container reads, and the group that it joins."""
 
     key_file: Path
     key_name: str
     group: int
+    inspection_file: Path  # empty until the containers have been inspected
 
 
 @contextlib.contextmanager
@@ -47,21 +48,23 @@ def granted(client: docker.DockerClient, *, config: Path, results: Path) -> Iter
     load_or_create_key(config)
     key = key_path(config)
     results.mkdir(parents=True, exist_ok=True)
-    if os.getuid() == 0 or "name=rootless" in client.info().get("SecurityOptions", []):
-        yield Access(key, key.stem, group=0)
-        return
-    group = socket.stat().st_gid
     memory = _MEMORY if os.access(_MEMORY, os.W_OK) else None
     folder = Path(tempfile.mkdtemp(prefix="stopwatch-key-", dir=memory))
+    inspection = folder / "inspection.json"
     try:
-        copy = folder / key.name
+        folder.chmod(0o700)
+        inspection.touch(0o600)
+        if os.getuid() == 0 or "name=rootless" in client.info().get("SecurityOptions", []):
+            yield Access(key, key.stem, 0, inspection)
+            return
+        group, copy = socket.stat().st_gid, folder / key.name
         with _refusals():
-            folder.chmod(0o700)
             shutil.copyfile(key, copy)
-            os.chown(copy, -1, group)
-            copy.chmod(0o640)
+            for file in (copy, inspection):
+                os.chown(file, -1, group)
+                file.chmod(0o640)
             _share(results, group)
-        yield Access(copy, key.stem, group)
+        yield Access(copy, key.stem, group, inspection)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -9,11 +9,13 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
+from kit import paths
 from kit.engine.client import address, connect
 from kit.errors import NotAvailable, TrialError
 
 OVERRIDE = "STOPWATCH_COMPOSE"
 _CANDIDATES = (("docker", "compose"), ("docker-compose",))
+_SUMMARY = "Encountered errors while"  # compose 1.29 ends with it, and says which ones before
 _CAUSES = {  # what the engine says -> what it means, and the fix
     "no space left on device": "the engine's disk is full. Free some space (docker system df)",
     "could not select device driver": "the engine has no GPU runtime. Install the NVIDIA container"
@@ -74,7 +76,10 @@ class Compose:
         self.project = project
         # What is not described here has no place in a trial: only the variables of the file.
         self._environment = {**_plain_environment(), **variables}
-        self._command = [*compose_command(), "-p", project, "-f", str(file), "--profile", profile]
+        # Whatever file is used, its relative paths are those of the committed one.
+        place = ["--project-directory", str(paths.PROJECT)]
+        self._command = [*compose_command(), "-p", project, *place, "-f", str(file)]
+        self._command += ["--profile", profile]
 
     def up(self) -> None:
         """Create and start the containers.
@@ -122,6 +127,7 @@ def _run(command: list[str], environment: Mapping[str, str]) -> tuple[int, str]:
     done = subprocess.run(
         command,
         env=dict(environment),
+        cwd=paths.PROJECT,  # where compose 1.29 looks for a system-call filter
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -135,4 +141,5 @@ def _run(command: list[str], environment: Mapping[str, str]) -> tuple[int, str]:
 
 def _last(output: str) -> str:
     lines = [line.strip() for line in output.splitlines() if line.strip()]
+    lines = [line for line in lines if not line.startswith(_SUMMARY)] or lines
     return (lines[-1] if lines else "nothing").rstrip(".")[:400]

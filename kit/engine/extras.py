@@ -45,11 +45,11 @@ def installed(
     cache: Path,
     *,
     announce: Callable[[str], None] = lambda message: None,
-) -> Path:
-    """Return the folder with the unpacked wheels, below `cache`; it is made where there is none.
+) -> Path | None:
+    """Return the folder with the unpacked wheels, below `cache`; None for no requirements.
 
     Args:
-        requirements: of one submission, at least one.
+        requirements: of one submission.
         cache: `paths.cache_root()`.
         announce: told in a sentence when something really has to be installed.
 
@@ -58,6 +58,8 @@ def installed(
             added to the pinned environment.
         TrialError: the index cannot be reached or the disk cannot be written.
     """
+    if not requirements:
+        return None
     folder = cache / _FOLDER / _content_name(requirements)
     pinned = pinned_versions()
     if not folder.exists():

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from kit.planning.request import TrialPlan
 from kit.records.record import Evaluation
 from kit.referee.events import Observer, Progress
-from kit.rules.plan import TrialPlan
 
 POLL_SECONDS = 0.2
 _KEPT_LINES = 40
@@ -31,10 +31,10 @@ def lines(chunks: Iterable[bytes]) -> Iterator[str]:
 class Follower:
     """Hands the events of a containerised referee to an observer, as if it ran here."""
 
-    def __init__(self, plan: TrialPlan, observer: Observer, results: Path) -> None:
+    def __init__(self, plan: TrialPlan, observer: Observer) -> None:
         self._plan = plan
         self._observer = observer
-        self._results = results
+        self._results = plan.request.results
         self.folder: Path | None = None  # of the record, once the referee has said it is written
         self.said: list[str] = []  # what is no event: an error, a crash
 

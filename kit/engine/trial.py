@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import os
+import json
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from kit.engine.access import granted
@@ -11,20 +12,19 @@ from kit.engine.client import connect
 from kit.engine.compose import Compose, compose_command
 from kit.engine.derived_image import derive_image
 from kit.engine.follow import Follower
-from kit.engine.image import describe, is_current, mismatches, tag
+from kit.engine.image import describe, mismatches, tag
+from kit.engine.inspection import SERVICE_LABEL, containers, inspect
 from kit.engine.settings import Images, Settings, device_of, project_name, variables
 from kit.errors import KitError, NotAvailable, TrialError, UsageError
+from kit.planning.request import TrialPlan
 from kit.records.verify import verify_record
 from kit.referee.events import Observer, Outcome
 from kit.referee.signals import Signals
-from kit.rules.plan import TrialPlan
 from kit.text import escape_line
 
 if TYPE_CHECKING:
     import docker
 
-_PROJECT = "com.docker.compose.project"
-_SERVICE = "com.docker.compose.service"
 _WRONG_REQUEST = 2  # the exit status of a usage error
 
 
@@ -40,38 +40,29 @@ def run_in_containers(plan: TrialPlan, settings: Settings, *, observer: Observer
     compose_command()
     with contextlib.ExitStack() as stack:
         client = stack.enter_context(contextlib.closing(connect()))
-        device = device_of(settings, plan)
+        device = device_of(plan.request.execution.device, plan.ruleset)
         host = client.info()
         if device == "gpu":
             _check_gpu_runtime(host)
-        images = _images(client, device, settings, observer)
+        images = _images(client, device, settings)
         access = stack.enter_context(
-            granted(client, config=settings.config, results=settings.results)
+            granted(client, config=settings.config, results=plan.request.results)
         )
-        told = variables(
-            plan, settings, images=images, access=access, memory_bytes=int(host["MemTotal"])
-        )
-        project = project_name(plan, settings.results)
+        told = variables(plan, images=images, access=access, memory_bytes=int(host["MemTotal"]))
+        project = project_name(plan)
         compose = Compose(project, profile=device, variables=told, file=settings.compose_file)
         _clear(client, compose, observer)
         signals = stack.enter_context(Signals())
         stack.callback(_tidy, compose, observer)
         compose.up()
-        return _outcome(
-            plan, settings, _followed(client, project, plan, settings, observer, signals)
-        )
+        evidence = _inspected(client, project, gpu=device == "gpu", variables=told)
+        access.inspection_file.write_text(f"{json.dumps(evidence)}\n")  # the referee waits for it
+        follower = _followed(client, project, plan, observer, signals)
+        return _outcome(settings, follower)
 
 
-def _images(
-    client: docker.DockerClient, device: str, settings: Settings, observer: Observer
-) -> Images:
+def _images(client: docker.DockerClient, device: str, settings: Settings) -> Images:
     """Return the images to run, checked against this checkout."""
-    base = os.environ.get("BASE_IMAGE") or None
-    if settings.build and not is_current(tag(device), base):
-        from kit.engine.build import build
-
-        observer.note(f"building the image {tag(device)}")
-        build(device, base)
     facts = describe(tag(device))
     if wrong := mismatches(facts):
         raise UsageError(
@@ -94,7 +85,7 @@ def _check_gpu_runtime(host: dict[str, Any]) -> None:
 
 def _clear(client: docker.DockerClient, compose: Compose, observer: Observer) -> None:
     """Remove what an earlier run of the same trial left; refuse while it still runs."""
-    left = client.containers.list(all=True, filters={"label": f"{_PROJECT}={compose.project}"})
+    left = containers(client, compose.project)
     running = [container.name for container in left if container.status == "running"]
     if referees := [name for name in running if "referee" in name]:
         raise TrialError(
@@ -104,6 +95,26 @@ def _clear(client: docker.DockerClient, compose: Compose, observer: Observer) ->
     if left:
         observer.note("removing containers that an earlier run of this trial left")
     compose.down()
+
+
+def _inspected(
+    client: docker.DockerClient, project: str, *, gpu: bool, variables: Mapping[str, str]
+) -> dict[str, str]:
+    """Return the evidence that the containers are as committed; kill them if they are not."""
+    from docker.errors import DockerException
+
+    try:
+        return inspect(client, project, gpu=gpu, variables=variables)
+    except (KitError, DockerException) as error:
+        for container in containers(client, project):
+            with contextlib.suppress(DockerException):  # it has ended meanwhile
+                container.kill()
+        if isinstance(error, KitError):
+            raise
+        reason = " ".join(str(error).split())
+        raise TrialError(
+            f"The engine did not show what it started: {reason}. Repeat the trial."
+        ) from None
 
 
 def _tidy(compose: Compose, observer: Observer) -> None:
@@ -118,7 +129,6 @@ def _followed(
     client: docker.DockerClient,
     project: str,
     plan: TrialPlan,
-    settings: Settings,
     observer: Observer,
     signals: Signals,
 ) -> Follower:
@@ -126,7 +136,7 @@ def _followed(
     from docker.errors import DockerException
 
     referee = _service(client, project, "referee")
-    follower = Follower(plan, observer, settings.results)
+    follower = Follower(plan, observer)
     passed_on = 0
 
     def hand_on_signals() -> None:
@@ -151,8 +161,8 @@ def _followed(
 
 
 def _service(client: docker.DockerClient, project: str, role: str) -> Any:
-    for container in client.containers.list(all=True, filters={"label": f"{_PROJECT}={project}"}):
-        if container.labels.get(_SERVICE, "").split("-")[0] == role:
+    for container in containers(client, project):
+        if container.labels.get(SERVICE_LABEL, "").split("-")[0] == role:
             return container
     raise TrialError(f"Compose started no {role}. Restore docker-compose.yml: git checkout it.")
 
@@ -182,7 +192,7 @@ def _failure(
     )
 
 
-def _outcome(plan: TrialPlan, settings: Settings, follower: Follower) -> Outcome:
+def _outcome(settings: Settings, follower: Follower) -> Outcome:
     """Read and verify the record on this side."""
     from kit.records.signing import load_or_create_key
 

@@ -15,6 +15,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from kit.errors import InvalidSubmission
+from kit.rules.data_sources import data_packages
 from kit.rules.extra_requirements import LOCK, ExtraRequirement
 from kit.text import escape_line
 
@@ -54,6 +55,7 @@ def check_unpacked(
         _check_platform(name, distribution)
         _check_needs(name, distribution, {**pinned, **wanted})
     _check_names(folder, found)
+    _check_vendored(folder, found)
 
 
 def _distributions(folder: Path) -> dict[str, Distribution]:
@@ -100,6 +102,20 @@ def _check_names(folder: Path, found: Mapping[str, Distribution]) -> None:
             raise _refused(
                 f"{_owner(path, found)} brings {path.name}, and {name} belongs to "
                 f"{taken[name]}. Choose a package that does not hide what is there"
+            )
+
+
+def _check_vendored(folder: Path, found: Mapping[str, Distribution]) -> None:
+    """Reject copies of packages that data is read from; under another name nothing tells them."""
+    sources = data_packages()
+    for path in sorted(folder.rglob("*")):
+        name = canonicalize_name(path.name)
+        if path.is_dir() and name in sources:
+            inside = path.relative_to(folder)
+            raise _refused(
+                f"{_owner(folder / inside.parts[0], found)} brings {inside}, a copy of {name}, "
+                f"which holds {sources[name]}, evaluation examples included. Choose a package "
+                "without it"
             )
 
 

@@ -17,7 +17,7 @@ from kit.records.chain import Chain
 from kit.records.files import ATTESTATION, ATTESTED, read_regular
 from kit.records.findings import VerificationReport
 from kit.records.ledger import LEDGER
-from kit.records.source_digest import digest_files
+from kit.rules.source_digest import digest_files
 
 EVIDENCE_TYPE = "stopwatch-evidence"
 LEDGER_TYPE = "stopwatch-ledger"

@@ -7,12 +7,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from kit import contract_of
 from kit.errors import KitError
 from kit.records.disturbance import disturbances
 from kit.records.files import ENVIRONMENT, SUBMISSION, TRIAL
 from kit.records.findings import Finding, Status
 from kit.records.record import TrialRecord, is_weaker
-from kit.records.source_digest import digest_files
+from kit.rules.source_digest import digest_files
 
 
 def check_source(record: TrialRecord, files: Mapping[str, bytes]) -> Finding:
@@ -111,8 +112,10 @@ def _differences(
     for field, (recorded, expected) in compared.items():
         if recorded != expected:
             yield f"{field} is {recorded!r}, but by the ruleset and the submission {expected!r}."
-    declared = [tuning.fixed] if tuning.fixed is not None else tuning.points
-    if declared is not None and record.hyperparameters not in [dict(point) for point in declared]:
+    points = [tuning.fixed] if tuning.fixed is not None else tuning.points
+    if points is not None and contract_of(record.kit_version) > 1:
+        points = [submission.completed(point) for point in points]
+    if points is not None and record.hyperparameters not in points:
         yield "hyperparameters are not a point that the submission declares."
     yield from submission.unofficial_reasons(ruleset)
     if problem := compression_problem(files, ruleset.submission_limits):

@@ -9,9 +9,9 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from kit.contracts.trial_id import folder_of
-from kit.records import canonical
 from kit.records.record import IsolationLevel, TrialRecord, TrialState
 from kit.records.signing import PublicKey, SigningKey
+from kit.schema import canonical
 from kit.schema.values import Count, Label, Name, Number, Sha256, UtcTime
 
 GENESIS = "0" * 64  # what the first line gives as the previous one

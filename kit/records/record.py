@@ -17,13 +17,13 @@ from pydantic import (
 from kit.contracts.target import Target
 from kit.contracts.trial_id import TrialId
 from kit.records.formats import Since, drop_later_fields, format_problems
+from kit.rules.hyperparameters import Point
 from kit.schema.values import (
     Amount,
     Count,
     Name,
     Nanoseconds,
     Number,
-    Point,
     Seconds,
     Sha256,
     UtcTime,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import traceback
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -12,17 +11,17 @@ from typing import TYPE_CHECKING, Any
 from kit.errors import RuleViolation, TrainerFailed
 from kit.exchange import directory
 from kit.exchange.messages import Setup
-from kit.records.record import Evaluation, Failure, TrialState
+from kit.planning.request import EarlyStop, TrialPlan
+from kit.records.record import Evaluation, Failure, IsolationLevel, TrialState
 from kit.records.schedule import Schedule
 from kit.referee.clock import Clock
 from kit.referee.environment import gpus
 from kit.referee.events import Observer
-from kit.referee.launching import Launched, Level, launched
+from kit.referee.launching import Launched, launched
+from kit.referee.output import tail
 from kit.referee.recording import Ending, Verdict, rules_record
 from kit.referee.signals import Signals
 from kit.referee.trainer_process import Trainer
-from kit.referee.workspace import Workspace
-from kit.rules.plan import EarlyStop, TrialPlan
 from kit.text import escape_block, escape_line
 
 if TYPE_CHECKING:
@@ -39,7 +38,6 @@ class Conduct:
         observer: Observer,
         signals: Signals,
         memory_limit_bytes: int,
-        *,
         extras: Path | None = None,
         before_go: Callable[[], object] = lambda: None,
     ) -> None:
@@ -54,8 +52,8 @@ class Conduct:
         self._initial_metrics: Mapping[str, float] = {}
         self._walls: Mapping[str, object] = {}
 
-    def run(self, level: Level) -> Ending:
-        """Run the trainer in a process of its own. It is launched first, so that both import."""
+    def run(self, level: IsolationLevel) -> Ending:
+        """Run the trainer under the referee. It is launched first, so that both import."""
         with contextlib.ExitStack() as stack:
             started = stack.enter_context(
                 launched(
@@ -68,7 +66,7 @@ class Conduct:
             trainer = started.trainer
             self._clock.meter.watch(trainer.tree.pids)
             stack.callback(trainer.end)
-            verdict = self._conduct(started)
+            verdict = started.run(lambda: self._conduct(started, inline=level == "inline"))
             self._clock.stop()
             if verdict.failure is not None:
                 verdict = replace(verdict, failure=_complete(verdict.failure, trainer))
@@ -77,22 +75,24 @@ class Conduct:
                 verdict=verdict,
                 evaluations=tuple(self._evaluations),
                 log=trainer.log(),
-                peak_trainer_memory_bytes=trainer.tree.peak_resident_bytes,
+                peak_trainer_memory_bytes=trainer.tree.peak_resident_bytes or None,
                 trainer_environment=started.environment,
                 walls=self._walls,
                 initial_metrics=self._initial_metrics,
             )
 
-    def _conduct(self, started: Launched) -> Verdict:
+    def _conduct(self, started: Launched, *, inline: bool) -> Verdict:
         from kit.exchange.weights import WeightsInbox
         from kit.referee.session import Session, connect
 
         trainer, exchange = started.trainer, started.exchange
         with self._verdicts() as ended, contextlib.ExitStack() as stack:
+            # Seeds and devices are settings of a process: two that share one build in turn.
+            bench = self._bench({}) if inline else None
             channel = connect(trainer, started.listener, self._setup(), self._signals.received)
             stack.callback(channel.close)
             self._walls = started.check_walls()
-            bench = self._bench()
+            bench = bench or self._bench(self._evaluation_device())
             layout = bench.evaluator.layout
             control = stack.enter_context(directory.RefereeControl(exchange))
             inbox = stack.enter_context(WeightsInbox(exchange, layout, directory.WEIGHTS))
@@ -104,7 +104,7 @@ class Conduct:
                 channel,
                 control,
                 inbox,
-                at_chosen_steps=bool(self._plan.evaluate_at_steps),
+                at_chosen_steps=bool(self._plan.request.evaluate_at_steps),
             ).run()
         return ended.verdict
 
@@ -114,28 +114,7 @@ class Conduct:
         reason = f"Not started, because no result could change a score: {stop.rule}."
         return Ending(verdict=Verdict(TrialState.STOPPED_EARLY, reason), evaluations=())
 
-    def run_inline(self) -> Ending:
-        """Run referee and submission in this process, for a debugger."""
-        from kit.referee.evaluator import Interrupted
-        from kit.referee.inline import run_inline
-
-        with Workspace(self._plan.submission.contents, Path(), self._extras) as folders:
-            with self._verdicts() as ended:
-                bench = self._bench()
-                try:
-                    ended.verdict = run_inline(self._plan, bench, folders)
-                except (RuleViolation, Interrupted):
-                    raise
-                except Exception as error:  # submission code may raise anything
-                    raise TrainerFailed(traceback.format_exc()) from error
-            self._clock.stop()
-        return Ending(
-            verdict=ended.verdict,
-            evaluations=tuple(self._evaluations),
-            initial_metrics=self._initial_metrics,
-        )
-
-    def _bench(self) -> Bench:
+    def _bench(self, device: Mapping[str, Any]) -> Bench:
         """Build the workload, its initial parameters and the compiled evaluation."""
         from kit.backend import framework
         from kit.referee.bench import Bench
@@ -144,11 +123,13 @@ class Conduct:
         from kit.registry import load_workload
 
         plan = self._plan
-        framework().configure(**self._evaluation_device())
-        workload = load_workload(plan.workload, plan.ruleset.scale, plan.variant)
-        evaluator = Evaluator(workload, plan.seeds.initialization)
+        framework().configure(**device)
+        workload = load_workload(plan.id.workload, plan.ruleset.scale, plan.id.variant)
+        evaluator = Evaluator(workload, plan.request.seeds.initialization)
         schedule = Schedule.of(rules_record(plan))
-        judge = Judge(plan.rules, plan.ruleset, self._clock, schedule, stop=plan.stop)
+        judge = Judge(
+            plan.request.rules, plan.ruleset, self._clock, schedule, stop=plan.request.stop
+        )
         self._evaluations = judge.evaluations
         bench = Bench(
             clock=self._clock,
@@ -173,18 +154,18 @@ class Conduct:
     def _setup(self) -> Setup:
         plan = self._plan
         return Setup(
-            workload=plan.workload,
+            workload=plan.id.workload,
             scale=plan.ruleset.scale,
-            variant=plan.variant,
-            batch_size=plan.batch_size,
-            step_hint=plan.rules.step_hint,
-            hyperparameters=dict(plan.hyperparameters),
-            data_seed=plan.seeds.data,
-            algorithm_seed=plan.seeds.algorithm,
-            max_submission_seconds=plan.announced_runtime_seconds,
-            target=plan.rules.target.validation,
-            higher_is_better=plan.rules.target.higher_is_better,
-            evaluate_at_steps=list(plan.evaluate_at_steps),
+            variant=plan.id.variant,
+            batch_size=plan.request.batch_size,
+            step_hint=plan.request.rules.step_hint,
+            hyperparameters=dict(plan.request.hyperparameters),
+            data_seed=plan.request.seeds.data,
+            algorithm_seed=plan.request.seeds.algorithm,
+            max_submission_seconds=plan.request.announced_runtime_seconds,
+            target=plan.request.rules.target.validation,
+            higher_is_better=plan.request.rules.target.higher_is_better,
+            evaluate_at_steps=list(plan.request.evaluate_at_steps),
         )
 
     @contextlib.contextmanager
@@ -220,4 +201,4 @@ def _complete(failure: Failure, trainer: Trainer) -> Failure:
     """Add exit status and log tail to a failure; kills the trainer if it still runs."""
     status = trainer.exit_status(timeout_seconds=0.5) or "killed by the referee"
     trainer.end()  # the log is complete when the last process that writes to it is gone
-    return failure.model_copy(update={"exit_status": status, "log_tail": trainer.log_tail()})
+    return failure.model_copy(update={"exit_status": status, "log_tail": tail(trainer.log())})

@@ -14,14 +14,16 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from kit.errors import TrialError
 from kit.exchange import directory
-from kit.referee.output import Output, tail
+from kit.referee.output import Output
 from kit.referee.processes import NamespaceProcesses
 from kit.referee.surroundings import MAX_REPORT_BYTES, surroundings_facts
 from kit.referee.walls import trainer_facts
 from kit.referee.workspace import write_code
+from kit.trainer.surroundings import surroundings
 
 EXCHANGE = Path("/exchange")
 _MAX_STATUS_BYTES = 100
@@ -71,8 +73,14 @@ class ContainedTrainer:
         """Tell whether it runs, or is still awaited."""
         return self._output is None or self.tree.any_running()
 
-    def check_walls(self, training_data: Path) -> Mapping[str, object]:
+    def check_walls(
+        self, training_data: Path, evidence: Mapping[str, Any] | None
+    ) -> Mapping[str, object]:
         """Return what shuts the trainer in: as the kernel shows it, and as it sees itself.
+
+        Args:
+            training_data: the only folder of data that it may see.
+            evidence: of the engine, which names the container; None without an inspection.
 
         Raises:
             TrialError: something is open that `docker-compose.yml` keeps shut.
@@ -81,8 +89,10 @@ class ContainedTrainer:
         self._reported.wait(timeout=_REPORT_SECONDS)
         by_itself = surroundings_facts(
             self._report,
+            own=surroundings(),
             training_data=training_data,
             memory_limit_bytes=self._memory_limit_bytes,
+            hostname=evidence["trainer"][:12] if evidence else None,
         )
         return {**by_kernel, **by_itself}
 
@@ -111,10 +121,6 @@ class ContainedTrainer:
     def log(self) -> bytes:
         """Return what the trainer printed, its middle left out when it is long."""
         return self._output.content() if self._output else b""
-
-    def log_tail(self) -> str:
-        """Return the last lines of the output."""
-        return tail(self.log())
 
 
 @contextlib.contextmanager

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from kit.planning.request import TrialPlan
     from kit.records.record import Evaluation, TrialRecord
-    from kit.rules.plan import TrialPlan
 
 
 @dataclass(frozen=True)

@@ -1,120 +1,104 @@
-"""A trial in one process, for a debugger: breakpoints work, nothing is prevented."""
+"""A trainer in the referee's process, for a debugger: the same session, and nothing is prevented.
+
+The trainer's code has the main thread, where a debugger reaches the terminal; the referee has a
+second one. They talk through an exchange directory, as two processes do.
+"""
 
 from __future__ import annotations
 
-import numpy as np
+import signal
+import threading
+import time
+from bdb import BdbQuit
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, suppress
 
-from kit.backend.functional import FunctionalModel
-from kit.contracts import EvaluationResult
-from kit.exchange.messages import Report
-from kit.records.record import TrialState
-from kit.referee.bench import Bench, Pause, visible_metrics
+from kit.exchange import directory
+from kit.exchange.channel import ChannelClosed, connect
+from kit.referee.debugger import hide_thread
 from kit.referee.isolation import TrainerFolders
+from kit.referee.proc import Process
+from kit.referee.processes import Processes
 from kit.referee.recording import Verdict
-from kit.rules.plan import TrialPlan
+from kit.trainer.__main__ import report_failure, train
+
+_OVER = signal.SIGURG  # tells the main thread that the trial is over; ignored by default
+_TICK_SECONDS = 0.05
 
 
-class InlinePort:
-    """The loop's port to a referee that is a function call away."""
+class NoProcesses(Processes):
+    """The processes of a trainer that has none: there is nothing to freeze, audit or kill."""
 
-    def __init__(self, bench: Bench, plan: TrialPlan) -> None:
-        self._bench, self._plan = bench, plan
-        self.verdict: Verdict | None = None
-        self._report = Report()
-        self.step = 0
+    def _members(self) -> dict[int, Process]:
+        return {}
 
-    def set_step(self, step: int) -> None:
-        """Show progress."""
-        self.step = step
-        if step % 10 == 0:
-            self._bench.progress("training", step)
-
-    def evaluation_due(self) -> bool:
-        """Tell whether to yield: for an evaluation, or because the trial is over."""
-        self._bench.check_interrupted()
-        judge = self._bench.judge
-        chosen = self._plan.evaluate_at_steps
-        due = self.step in chosen if chosen else judge.evaluation_is_due()
-        return due or judge.over() is not None
-
-    def evaluate(
-        self, step: int, arrays: list[np.ndarray], report: Report
-    ) -> EvaluationResult | None:
-        """Evaluate on the spot."""
-        judge, clock = self._bench.judge, self._bench.clock
-        arrived_ns = judge.submission_ns()
-        self._report = report
-        if over := judge.over():
-            self._end(*over)
-            return None
-        clock.switch("evaluation")
-        judge.check_step(step)
-        evaluation = self._bench.evaluate(
-            step, lambda: self._named(arrays), arrived_ns=arrived_ns, pause=Pause
-        )
-        reached = judge.add(evaluation)
-        self._bench.observer.evaluated(evaluation)
-        if reached:
-            self._end(TrialState.TARGET_REACHED, "The validation metric reached the target.")
-            return None
-        clock.switch("submission")
-        target = self._plan.rules.target
-        return EvaluationResult(
-            step=step,
-            submission_seconds=evaluation.submission_seconds,
-            max_submission_seconds=self._plan.announced_runtime_seconds,
-            metrics={
-                name: np.nan if value is None else value
-                for name, value in visible_metrics(evaluation.metrics).items()
-            },
-            target=target.validation,
-            higher_is_better=target.higher_is_better,
-        )
-
-    def complete(self, step: int, arrays: list[np.ndarray], report: Report) -> None:
-        """Grant the last evaluation."""
-        last = self._bench.judge.evaluations[-1:]
-        if not last or last[0].step != step:
-            self.evaluate(step, arrays, report)
-        if self.verdict is None:
-            self._end(
-                TrialState.COMPLETED_WITHOUT_TARGET,
-                "The algorithm finished by itself before it reached the target.",
-            )
-
-    def _named(self, arrays: list[np.ndarray]) -> dict[str, np.ndarray]:
-        named = dict(
-            zip((spec.name for spec in self._bench.evaluator.layout.specs), arrays, strict=True)
-        )
-        self._bench.evaluator.layout.check(named)
-        return named
-
-    def _end(self, state: TrialState, reason: str) -> None:
-        self.verdict = Verdict(state, reason, self._report)
+    def _signal(self, pids: Iterable[int], number: int) -> None: ...
 
 
-def run_inline(plan: TrialPlan, bench: Bench, folders: TrainerFolders) -> Verdict:
-    """Run the training loop here; the clock runs before the submission is imported."""
-    from kit.trainer.assembly import assemble
-    from kit.trainer.data import training_queue
-    from kit.trainer.loop import Loop
+class InlineTrainer:
+    """The trainer's code in this process. What it prints goes to the terminal, not to the log."""
 
-    workload = bench.evaluator.workload
-    model = FunctionalModel(workload)
-    queue = training_queue(workload, plan.batch_size, plan.seeds.data)
-    port = InlinePort(bench, plan)
-    bench.before_go()
-    bench.clock.switch("submission")
-    program = assemble(
-        model,
-        folders.submission,
-        bench.evaluator.initial,
-        hyperparameters=plan.hyperparameters,
-        step_hint=plan.rules.step_hint,
-        batch_size=plan.batch_size,
-        seed=plan.seeds.algorithm,
-        extras=folders.extras,
-    )
-    Loop(program, queue, port).run(max(plan.evaluate_at_steps, default=None))
-    assert port.verdict is not None
-    return port.verdict
+    grace_seconds = 0.0
+    limited_by_kernel = False
+
+    def __init__(self, folders: TrainerFolders) -> None:
+        self.tree = NoProcesses()
+        self._folders = folders
+        self._training = True
+
+    def run(self, referee: Callable[[], Verdict]) -> Verdict:
+        """Train here, in the main thread, until `referee` in another thread has a verdict."""
+        before = signal.signal(_OVER, self._leave)
+        with (
+            ThreadPoolExecutor(1, initializer=hide_thread) as pool,
+            suppress(ChannelClosed),
+        ):
+            verdict = pool.submit(referee)
+            verdict.add_done_callback(lambda _: self._recall())
+            try:
+                self._train()
+            finally:
+                self._training = False
+        signal.signal(_OVER, before)
+        return verdict.result()
+
+    def _train(self) -> None:
+        folders, interrupt = self._folders, signal.getsignal(signal.SIGINT)
+        with closing(connect(folders.exchange / directory.SOCKET)) as channel:
+            try:
+                train(channel, folders.exchange, folders.submission, folders.extras)
+            except ChannelClosed:
+                raise
+            except (BdbQuit, KeyboardInterrupt):  # "q" at the prompt means what Ctrl-C does
+                signal.signal(signal.SIGINT, interrupt)
+                signal.raise_signal(signal.SIGINT)
+            except BaseException:  # noqa: BLE001 - submission code may raise anything
+                report_failure(channel)
+            finally:
+                signal.signal(signal.SIGINT, interrupt)  # pdb takes it over
+
+    def _recall(self) -> None:
+        """End the training from the referee's thread, even if it catches exceptions."""
+        while self._training:
+            signal.pthread_kill(threading.main_thread().ident or 0, _OVER)
+            time.sleep(_TICK_SECONDS)
+
+    def _leave(self, number: int, frame: object) -> None:
+        if self._training:
+            raise ChannelClosed("the trial is over")
+
+    def is_alive(self) -> bool:
+        """Tell whether it still trains."""
+        return self._training
+
+    def end(self) -> None:
+        """Do nothing: when `run` returns, the training has ended."""
+
+    def exit_status(self, timeout_seconds: float = 5.0) -> str | None:
+        """Say that there is none; None while it trains."""
+        return None if self._training else "no exit status: it ran in the referee's process"
+
+    def log(self) -> bytes:
+        """Return nothing."""
+        return b""

@@ -23,10 +23,10 @@ from __future__ import annotations
 import itertools
 
 from kit.errors import RuleViolation
+from kit.planning.request import EarlyStop
 from kit.records.record import NANOSECONDS, Evaluation, TrialState
 from kit.records.schedule import Schedule
 from kit.referee.clock import Clock, seconds
-from kit.rules.plan import EarlyStop
 from kit.rules.ruleset import Ruleset, WorkloadRules
 
 PATIENCE = 10  # times the limit of lateness, after which a trainer no longer seems to yield

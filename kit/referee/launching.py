@@ -1,4 +1,4 @@
-"""Where a trainer runs: started here and shut in, or awaited from a container of its own."""
+"""Where a trainer runs: a process or a thread of this machine, or a container that is awaited."""
 
 from __future__ import annotations
 
@@ -12,31 +12,37 @@ from kit import paths
 from kit.data import train_folder
 from kit.exchange import directory
 from kit.exchange.channel import Listener
+from kit.planning.request import TrialPlan
+from kit.records.record import IsolationLevel
 from kit.referee import isolation, walls
 from kit.referee.contained import ContainedTrainer, furnished_exchange
+from kit.referee.inline import InlineTrainer
+from kit.referee.recording import Verdict
 from kit.referee.trainer_process import Trainer, TrainerProcess
 from kit.referee.workspace import Workspace
-from kit.rules.plan import TrialPlan
 from kit.trainer.environment import environment
 
-Level = Literal["container", "bubblewrap", "process"]
 CONTAINER_SCRATCH = "/tmp"
 
 
 @dataclass(frozen=True)
 class Launched:
-    """A trainer that will connect to `listener`; its caller ends it."""
+    """A trainer that will connect to `listener`; its caller ends it.
+
+    `run` calls the referee's part and returns its verdict; an inline trainer trains meanwhile.
+    """
 
     trainer: Trainer
     listener: Listener
     exchange: Path
     environment: Mapping[str, str]
     check_walls: Callable[[], Mapping[str, object]]  # facts for the record; raises when open
+    run: Callable[[Callable[[], Verdict]], Verdict] = lambda referee: referee()
 
 
 @contextlib.contextmanager
 def launched(
-    level: Level, plan: TrialPlan, *, extras: Path | None, memory_limit_bytes: int
+    level: IsolationLevel, plan: TrialPlan, *, extras: Path | None, memory_limit_bytes: int
 ) -> Iterator[Launched]:
     """Give a trainer what it needs, and start or await it.
 
@@ -57,14 +63,20 @@ def launched(
 
 
 def _started(
-    stack: contextlib.ExitStack, level: isolation.Isolation, plan: TrialPlan, extras: Path | None
+    stack: contextlib.ExitStack,
+    level: Literal["bubblewrap", "process", "inline"],
+    plan: TrialPlan,
+    extras: Path | None,
 ) -> Launched:
-    data = train_folder(plan.workload, plan.ruleset.scale)
+    data = train_folder(plan.id.workload, plan.ruleset.scale)
     folders = stack.enter_context(
         Workspace(plan.submission.contents, data, extras, training_source=plan.training_data)
     )
     listener = Listener(folders.exchange / directory.SOCKET)
     stack.callback(listener.close)
+    if level == "inline":
+        here = InlineTrainer(folders)
+        return Launched(here, listener, folders.exchange, {}, dict, here.run)
     launch = isolation.launch(level, folders)
     trainer = TrainerProcess(launch)
     return Launched(trainer, listener, folders.exchange, launch.environment, dict)
@@ -77,8 +89,13 @@ def _awaited(stack: contextlib.ExitStack, plan: TrialPlan, memory_limit_bytes: i
     trainer = ContainedTrainer(exchange, memory_limit_bytes)
 
     def check() -> Mapping[str, object]:
-        data = train_folder(plan.workload, plan.ruleset.scale)
-        return {"referee": walls.referee_facts(), "trainer": trainer.check_walls(data)}
+        data = train_folder(plan.id.workload, plan.ruleset.scale)
+        evidence = walls.engine_evidence()
+        return {
+            "engine": evidence,
+            "referee": walls.referee_facts(),
+            "trainer": trainer.check_walls(data, evidence),
+        }
 
     return Launched(
         trainer, listener, exchange, environment(CONTAINER_SCRATCH, paths.data_root()), check

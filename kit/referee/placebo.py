@@ -18,11 +18,11 @@ from kit import __version__, paths
 from kit.contracts.target import Target
 from kit.data.permuted import permuted_training_split
 from kit.errors import TrialError
+from kit.planning.request import TrialRequest, open_request
 from kit.records.record import TrialState
 from kit.referee.events import Observer, Outcome
 from kit.referee.trial import run_trial
 from kit.referee.workspace import PREFIX
-from kit.rules.plan import TrialPlan
 from kit.rules.ruleset import Ruleset
 from kit.rules.submission import load_submission
 
@@ -33,23 +33,25 @@ _SOUND = (TrialState.TARGET_REACHED, TrialState.OUT_OF_TIME, TrialState.COMPLETE
 
 
 def run_placebo(
-    plan: TrialPlan, *, results: Path, config: Path, observer: Observer, extras: Path | None
+    request: TrialRequest, *, config: Path, observer: Observer, extras: Path | None
 ) -> float:
     """Run a trial on permuted labels; return its best validation metric.
 
-    The secret of the trial decides the permutation. `results` must not be official ones.
+    The secret of the trial decides the permutation. It is recorded where the request says, which
+    must not be among official results.
 
     Raises:
         NotAvailable: the workload declares no labels.
         TrialError: the trial did not run to a legitimate end, or has no finite evaluation.
     """
-    secret = bytes.fromhex(plan.seeds.secret)
+    secret = bytes.fromhex(request.seeds.secret)
     seed = int.from_bytes(hmac.digest(secret, b"permuted labels", "sha256"), "big")
     with tempfile.TemporaryDirectory(prefix=f"{PREFIX}{os.getpid()}-") as root:
-        folder = permuted_training_split(plan.workload, plan.ruleset.scale, seed, Path(root))
-        reasons = (*plan.unofficial_reasons, PERMUTED)
-        plan = replace(plan, training_data=folder, unofficial_reasons=reasons)
-        outcome = run_trial(plan, results=results, config=config, observer=observer, extras=extras)
+        plan = open_request(request.unofficial(PERMUTED))
+        workload, scale = request.id.workload, plan.ruleset.scale
+        folder = permuted_training_split(workload, scale, seed, Path(root))
+        plan = replace(plan, training_data=folder)
+        outcome = run_trial(plan, config=config, observer=observer, extras=extras)
     return _best_metric(outcome)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from kit import __version__
 from kit.exchange.messages import Report
+from kit.planning.request import TrialPlan
 from kit.records.disturbance import disturbances
 from kit.records.record import (
     BackendRecord,
@@ -25,7 +26,6 @@ from kit.records.record import (
 )
 from kit.referee import environment
 from kit.referee.clock import Clock, seconds
-from kit.rules.plan import TrialPlan
 
 
 @dataclass(frozen=True)
@@ -69,24 +69,24 @@ def trial_record(plan: TrialPlan, ending: Ending, clock: Clock, *, attempt: int)
         started_at=ending.started_at,
         ended_at=ending.ended_at,
         rules=rules_record(plan),
-        workload=plan.workload,
-        variant=plan.variant,
+        workload=plan.id.workload,
+        variant=plan.id.variant,
         submission=plan.submission.name,
         submission_sha256=plan.submission.sha256,
-        study=plan.study,
-        trial=plan.trial,
+        study=plan.id.study,
+        trial=plan.id.trial,
         attempt=attempt,
-        hyperparameters=dict(plan.hyperparameters),
-        batch_size=plan.batch_size,
+        hyperparameters=dict(plan.request.hyperparameters),
+        batch_size=plan.request.batch_size,
         seeds=SeedsRecord(
-            secret=plan.seeds.secret,
-            commitment=plan.seeds.commitment,
-            initialization=plan.seeds.initialization,
-            data=plan.seeds.data,
-            algorithm=plan.seeds.algorithm,
+            secret=plan.request.seeds.secret,
+            commitment=plan.request.seeds.commitment,
+            initialization=plan.request.seeds.initialization,
+            data=plan.request.seeds.data,
+            algorithm=plan.request.seeds.algorithm,
         ),
-        official=not plan.unofficial_reasons,
-        unofficial_reasons=list(plan.unofficial_reasons),
+        official=not plan.request.unofficial_reasons,
+        unofficial_reasons=list(plan.request.unofficial_reasons),
         isolation=ending.isolation,
         state=verdict.state,
         reason=verdict.reason,
@@ -112,22 +112,23 @@ def trial_record(plan: TrialPlan, ending: Ending, clock: Clock, *, attempt: int)
 
 
 def _stop_reasons(plan: TrialPlan) -> list[StopReason]:
-    return [StopReason(rule=plan.stop.rule, evidence=list(plan.stop.evidence))] if plan.stop else []
+    stop = plan.request.stop
+    return [StopReason(rule=stop.rule, evidence=list(stop.evidence))] if stop else []
 
 
 def rules_record(plan: TrialPlan) -> RulesRecord:
     """Return the rules of a trial as its record states them."""
-    evaluations, period = plan.ruleset.evaluations, plan.rules.eval_period_seconds
+    evaluations, period = plan.ruleset.evaluations, plan.request.rules.eval_period_seconds
     return RulesRecord(
         ruleset=plan.ruleset.name,
         ruleset_sha256=plan.ruleset.sha256,
         scale=plan.ruleset.scale,
-        target=plan.rules.target,
-        max_runtime_seconds=plan.rules.max_runtime_seconds,
+        target=plan.request.rules.target,
+        max_runtime_seconds=plan.request.rules.max_runtime_seconds,
         eval_period_seconds=period,
-        step_hint=plan.rules.step_hint,
+        step_hint=plan.request.rules.step_hint,
         schedule=ScheduleRecord(
-            kind="chosen_steps" if plan.evaluate_at_steps else evaluations.schedule,
+            kind="chosen_steps" if plan.request.evaluate_at_steps else evaluations.schedule,
             late_limit_seconds=evaluations.late_limit_seconds(period),
         ),
     )

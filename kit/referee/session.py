@@ -1,4 +1,4 @@
-"""One refereed run of a trainer in another process: protocol, clock and rules together."""
+"""One refereed run of a trainer: protocol, clock and rules together."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ from kit.records.record import TrialState
 from kit.referee.bench import Bench, Pause, visible_metrics
 from kit.referee.evaluator import Interrupted
 from kit.referee.gpu_audit import GpuAudit
+from kit.referee.output import tail
 from kit.referee.recording import Verdict
 from kit.referee.trainer_process import Trainer
 
@@ -74,7 +75,7 @@ def _death(trainer: Trainer, interrupted: Callable[[], str | None]) -> Exception
     status = trainer.exit_status()
     if status is None:
         return RuleViolation("The trainer closed its connection to the referee and ran on.")
-    lines = trainer.log_tail().split("\n")
+    lines = tail(trainer.log()).split("\n")
     said = next((line.strip() for line in reversed(lines) if line.strip()), "")
     return TrainerFailed(
         f"The trainer's process ended: {status}." + (f" It printed: {said[:200]}" if said else "")

@@ -7,7 +7,7 @@ import subprocess
 from typing import Protocol
 
 from kit.referee.isolation import Launch
-from kit.referee.output import Output, tail
+from kit.referee.output import Output
 from kit.referee.processes import Processes, ProcessTree, become_subreaper
 
 
@@ -23,7 +23,6 @@ class Trainer(Protocol):
     def end(self) -> None: ...
     def exit_status(self, timeout_seconds: float = 5.0) -> str | None: ...
     def log(self) -> bytes: ...
-    def log_tail(self) -> str: ...
 
 
 class TrainerProcess:
@@ -72,10 +71,6 @@ class TrainerProcess:
     def log(self) -> bytes:
         """Return what the trainer printed, its middle left out when it is long."""
         return self._output.content()
-
-    def log_tail(self) -> str:
-        """Return the last lines of the output."""
-        return tail(self.log())
 
 
 def _prefer_for_oom_killer(pid: int) -> None:

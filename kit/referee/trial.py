@@ -12,6 +12,7 @@ import psutil
 
 from kit.data.prepared import manifest_digests, prepared_bytes, verify
 from kit.errors import KitError, TrialError
+from kit.planning.request import TrialPlan, TrialRequest
 from kit.records.attempts import REPEATABLE, rule_on
 from kit.records.files import write_record
 from kit.records.folders import attempt_folder, attempt_folders, only_run_at
@@ -24,40 +25,31 @@ from kit.referee import environment
 from kit.referee import isolation as isolating
 from kit.referee.clock import Clock
 from kit.referee.conduct import Conduct
+from kit.referee.debugger import time_outside_debuggers
 from kit.referee.events import Observer, Outcome
-from kit.referee.launching import Level
 from kit.referee.recording import trial_record
 from kit.referee.signals import Signals
-from kit.referee.walls import referee_facts
-from kit.rules.plan import TrialPlan
+from kit.referee.walls import engine_evidence, referee_facts
 
 _CHECKED_BYTES = 1 << 30  # read in full before each trial
 _RESERVED_MEMORY_BYTES = 2 << 30  # left to the referee and the system
 
 
 def run_trial(
-    plan: TrialPlan,
-    *,
-    results: Path,
-    config: Path,
-    observer: Observer,
-    isolation: str = "auto",
-    inline: bool = False,
-    memory_limit_bytes: int | None = None,
-    extras: Path | None = None,
+    plan: TrialPlan, *, config: Path, observer: Observer, extras: Path | None = None
 ) -> Outcome:
-    """Run one trial under the rules and leave its signed record below `results`.
+    """Run one trial under the rules and leave its signed record below the folder of results.
 
     The prepared data must exist, and so must `extras`, the folder of the submission's extra
-    packages where it has some. Signals that ask to end are honoured at the next safe point; the
+    packages if it has some. Signals that ask to end are honoured at the next safe point; the
     record then says `interrupted`.
 
     Raises:
-        KitError: the trial could not be started or recorded. What the trainer does wrong is no
+        KitError: the trial could not be started or recorded. What the trainer does wrong is not an
             error here but the state of the record.
     """
-    chosen, remark = _choose("process" if inline else isolation)
-    level: IsolationLevel = "inline" if inline else chosen
+    request = plan.request
+    level, remark = _choose(request.execution.isolation)
     if plan.submission.extra_requirements and extras is None and level != "container":
         raise TrialError(
             f"The extra packages of submission {plan.submission.name} were not installed. Install "
@@ -71,6 +63,7 @@ def run_trial(
         ignored_variables=environment.ignore_framework_settings(),
         extra_requirements={p.name: p.version for p in plan.submission.extra_requirements},
     )
+    results = request.results
     with only_run_at(results, plan.id.folder, str(plan.id)):
         key, ledger = load_or_create_key(config), Ledger(results / LEDGER)
         for earlier in attempt_folders(results / plan.id.folder):
@@ -79,26 +72,27 @@ def run_trial(
         who = _identify(plan, attempt, level)
         folder = attempt_folder(results / plan.id.folder, attempt)
         observer.started(plan, isolation=level, attempt=attempt, folder=folder)
-        if remark and not inline:
+        if remark:
             observer.note(remark)
         head = _enter_start(ledger, who, plan, key)
-        limit = memory_limit_bytes or psutil.virtual_memory().total - _RESERVED_MEMORY_BYTES
         with Signals() as signals:
             with _interrupted_on_error(ledger, who, key):
-                started_at, clock = utc_now(), Clock()
+                started_at = utc_now()
+                clock = Clock(time_outside_debuggers()) if level == "inline" else Clock()
                 conduct = Conduct(
                     plan,
                     clock,
                     observer,
                     signals,
-                    limit,
-                    extras=extras,
+                    _memory_limit(request),
+                    extras,
                     before_go=partial(ledger.clock, who, key),
                 )
-                if plan.stop is not None and plan.stop.is_needless:
-                    ending = conduct.leave_out(plan.stop)
+                stop = request.stop
+                if stop is not None and stop.is_needless:
+                    ending = conduct.leave_out(stop)
                 else:
-                    ending = conduct.run_inline() if inline else conduct.run(chosen)
+                    ending = conduct.run(level)
                 ending = replace(
                     ending,
                     started_at=started_at,
@@ -130,12 +124,19 @@ def run_trial(
     return outcome
 
 
-def _choose(isolation: str) -> tuple[Level, str | None]:
-    """Return the level, and a remark where it is weaker than it could be."""
+def _choose(isolation: str) -> tuple[IsolationLevel, str | None]:
+    """Return the level, and a remark if it is weaker than it could be."""
+    if isolation == "inline":
+        return "inline", None
     if isolation == "container":
         referee_facts()
         return "container", None
     return isolating.choose(isolation)
+
+
+def _memory_limit(request: TrialRequest) -> int:
+    given = request.execution.memory_limit_bytes
+    return given or psutil.virtual_memory().total - _RESERVED_MEMORY_BYTES
 
 
 @contextlib.contextmanager
@@ -155,7 +156,7 @@ def _check_data(plan: TrialPlan) -> dict[str, str]:
     Raises:
         DataError: it is missing or altered. Large data is checked by size, small by content.
     """
-    where = (plan.workload, plan.ruleset.scale)
+    where = (plan.id.workload, plan.ruleset.scale)
     if prepared_bytes(*where) <= _CHECKED_BYTES:
         verify(*where)
     return manifest_digests(*where)
@@ -165,9 +166,11 @@ def _attempt(plan: TrialPlan, ledger: Ledger, level: IsolationLevel) -> tuple[in
     """Return the number of this attempt, and the plan with what makes it unofficial added."""
     earlier = [a for a in ledger.attempts() if a.identification.folder == plan.id.folder]
     number = len(earlier) + 1
-    reasons = list(plan.unofficial_reasons)
+    reasons = list(plan.request.unofficial_reasons)
     if plan.ruleset.evaluation.device == "gpu" and not environment.gpus():
         reasons.append("the ruleset evaluates on a GPU, and this machine has none")
+    if level == "container" and engine_evidence() is None:
+        reasons.append("the containers were not inspected: kit run did not start them")
     if level == "inline":
         reasons.append("--inline runs referee and submission in one process")
     elif is_weaker(level, plan.ruleset.isolation):
@@ -177,7 +180,7 @@ def _attempt(plan: TrialPlan, ledger: Ledger, level: IsolationLevel) -> tuple[in
         reasons.append("an earlier attempt at this trial has finished")
     elif ruling.used >= plan.ruleset.max_attempts:
         reasons.append(f"more than {plan.ruleset.max_attempts} attempts at this trial")
-    return number, replace(plan, unofficial_reasons=tuple(reasons))
+    return number, replace(plan, request=plan.request.changed(unofficial_reasons=tuple(reasons)))
 
 
 def _identify(plan: TrialPlan, attempt: int, level: IsolationLevel) -> Identification:
@@ -187,22 +190,22 @@ def _identify(plan: TrialPlan, attempt: int, level: IsolationLevel) -> Identific
         workload_label=plan.id.label,
         submission=plan.submission.name,
         submission_sha256=plan.submission.sha256,
-        study=plan.study,
-        trial=plan.trial,
+        study=plan.id.study,
+        trial=plan.id.trial,
         attempt=attempt,
-        seed_commitment=plan.seeds.commitment,
+        seed_commitment=plan.request.seeds.commitment,
         isolation=level,
     )
 
 
 def _enter_start(ledger: Ledger, who: Identification, plan: TrialPlan, key: SigningKey) -> str:
     """Commit to the study's secret once, and enter the start; return the ledger's head."""
-    if plan.study_commitment is not None:
+    if plan.request.study_commitment is not None:
         body = StudyBody(
             ruleset=who.ruleset,
             submission=who.submission,
             study=who.study,
-            commitment=plan.study_commitment,
+            commitment=plan.request.study_commitment,
         )
         known = (e.body for e in ledger.entries() if e.kind == "study")
         if body.model_dump() not in known:

@@ -7,15 +7,55 @@ Source: proc(5), capabilities(7).
 
 from __future__ import annotations
 
+import json
 import os
+import socket
+import time
 from collections.abc import Collection, Mapping
 from pathlib import Path
+from typing import Any
 
 from kit.errors import TrialError
+from kit.referee import policy
 
+EVIDENCE = Path("/run/secrets/inspection.json")
+_EVIDENCE_SECONDS = 120.0
+_POLL_SECONDS = 0.05
 _CAP_KILL = 1 << 5
 _SEES_ONLY_ITSELF = {"lo"}
 _SECCOMP_FILTER = "2"
+
+
+def engine_evidence(wait_seconds: float = _EVIDENCE_SECONDS) -> Mapping[str, Any] | None:
+    """Return what `kit run` found when it compared both containers with the committed file.
+
+    It writes to a file that is mounted empty. None where there is none: compose was used by hand.
+
+    Raises:
+        TrialError: the evidence does not come, or is about other containers or another file.
+    """
+    if not EVIDENCE.is_file():
+        return None
+    deadline = time.monotonic() + wait_seconds
+    while not (text := EVIDENCE.read_text(encoding="utf-8")).endswith("\n"):
+        if time.monotonic() > deadline:
+            raise TrialError(
+                f"No one inspected the containers within {wait_seconds:.0f} s: kit run --engine "
+                "docker has ended. Repeat the trial."
+            )
+        time.sleep(_POLL_SECONDS)
+    evidence: dict[str, Any] = json.loads(text)
+    refuse(
+        {
+            "the container that was inspected is not this one": evidence["referee"][:12]
+            != socket.gethostname(),
+            "the containers were compared with another file than the image's": evidence[
+                "policy_sha256"
+            ]
+            != policy.digest(),
+        }
+    )
+    return evidence
 
 
 def referee_facts() -> Mapping[str, object]:
@@ -48,9 +88,12 @@ def trainer_facts(pids: Collection[int]) -> Mapping[str, object]:
     wrong = {
         "the trainer's processes cannot be seen (pid: service:referee is missing)": not statuses
     }
+    user, group = policy.rendered(os.environ)["services"]["trainer"]["user"].split(":")
     for status in statuses:
+        groups = {*status.get("Gid", "0").split(), *status.get("Groups", "").split()}
         wrong |= {
-            "the trainer runs as root": "0" in status.get("Uid", "0").split(),
+            f"the trainer is not user {user} alone": {*status.get("Uid", "").split()} != {user},
+            f"the trainer is not in group {group} alone": groups != {group},
             "the trainer has capabilities": _capabilities(status) != {0},
             "the trainer can gain privileges": status.get("NoNewPrivs") != "1",
             "the trainer's system calls are not filtered": status.get("Seccomp") != _SECCOMP_FILTER,

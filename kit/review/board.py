@@ -8,8 +8,8 @@ from pathlib import Path
 
 from kit.records.atomic import disk_errors
 from kit.records.ledger import LEDGER
+from kit.records.trusted_keys import TrustedKeys
 from kit.review.examination import Examined, Review
-from kit.rules.trusted_keys import TrustedKeys
 from kit.scoring.reading.load import Loaded, Request, load
 
 

@@ -31,11 +31,11 @@ from kit.records.findings import Finding, VerificationReport
 from kit.records.ledger import LEDGER
 from kit.records.ledger_entry import Identification
 from kit.records.tree import verify_tree
+from kit.records.trusted_keys import Role, TrustedKeys
 from kit.review.compare import compare_run
 from kit.review.copies import Copies, RunCopy
 from kit.review.evidence import LedgerCopy, pick_ledgers, pick_record, run_id_of
 from kit.review.witnessed import Testimony, hear
-from kit.rules.trusted_keys import Role, TrustedKeys
 
 _WITHOUT_LEDGER = "without-ledger"
 

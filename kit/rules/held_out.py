@@ -20,8 +20,8 @@ from collections.abc import Mapping
 
 from kit import registry
 from kit.errors import NotAvailable, UsageError
-from kit.records import canonical
 from kit.rules.ruleset import HeldOut, Ruleset, load_ruleset
+from kit.schema import canonical
 
 NONCE_BYTES = 32
 PUBLIC_VALUE = r"^[!-~]([ -~]{0,498}[!-~])?$"

@@ -1,7 +1,8 @@
 """Every seed of a trial derives from one secret, so that a reviewer can recompute them.
 
-    run secret     derived from the signing key for a ledger, ruleset and submission: whoever has
-                   the key can go on with a study, and there is no other secret to keep
+    run secret     derived from the signing key, the ruleset's digest and the digest of the declared
+                   tuning: the same on every host of an organizer, whatever the code, the folder
+                   or the ledger, so that hosts share the studies of a submission by number
     study secret   HMAC-SHA256(run secret,   "study|<i>")
     trial secret   HMAC-SHA256(study secret, "trial|<workload label>|<j>")
     a seed         HMAC-SHA256(trial secret, "<purpose>"), first 8 bytes, modulo 2**31 - 1
@@ -15,12 +16,10 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from kit.records.signing import SigningKey
-
+DeriveSecret = Callable[[str], bytes]  # `SigningKey.derive_secret`
 _SEED_LIMIT = 2**31 - 1
 
 
@@ -92,14 +91,14 @@ class RunSecret:
         return cls(hashlib.sha256(f"seed|{seed}".encode()).digest())
 
     @classmethod
-    def of(cls, key: SigningKey, *, ledger: str, ruleset: str, submission: str) -> RunSecret:
-        """Return the secret that only the holder of `key` can know; `ledger` is its random name."""
-        return cls(key.derive_secret(f"run|{ledger}|{ruleset}|{submission}"))
+    def of(cls, derive: DeriveSecret, *, ruleset_sha256: str, tuning_sha256: str) -> RunSecret:
+        """Return the secret that only the holder of the key behind `derive` can know."""
+        return cls(derive(f"run|{ruleset_sha256}|{tuning_sha256}"))
 
     @classmethod
-    def of_comparison(cls, key: SigningKey, comparison: str, ruleset: str) -> RunSecret:
-        """Return the secret that both sides of a comparison share; nobody chooses its seeds."""
-        return cls(key.derive_secret(f"compare|{comparison}|{ruleset}"))
+    def of_comparison(cls, derive: DeriveSecret, comparison: str, ruleset: str) -> RunSecret:
+        """Return the secret that both sides of a comparison share; no one chooses its seeds."""
+        return cls(derive(f"compare|{comparison}|{ruleset}"))
 
     @property
     def shuffle_seed(self) -> int:

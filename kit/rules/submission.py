@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
 from kit import paths, registry
 from kit.errors import InvalidSubmission, UnknownName
-from kit.records.source_digest import digest_files
 from kit.rules.data_sources import data_packages
 from kit.rules.extra_requirements import (
     LOCK,
@@ -22,10 +22,21 @@ from kit.rules.extra_requirements import (
     unlisted_wheels,
 )
 from kit.rules.folder import read_folder
+from kit.rules.hyperparameters import (
+    Candidates,
+    Declared,
+    HyperparameterName,
+    Point,
+    Scalar,
+    check_candidates,
+    completed,
+    read_declared,
+)
 from kit.rules.ruleset import Count, Ruleset, SubmissionLimits
+from kit.rules.source_digest import digest_files
 from kit.schema.strict_yaml import parse, shown
 from kit.schema.validation import Schema, check, load
-from kit.schema.values import HyperparameterName, Name, Point, Scalar
+from kit.schema.values import Name
 
 DEFAULT_LIMITS = SubmissionLimits(  # without a ruleset: to look at a submission, not to run it
     max_bytes=1 << 20,
@@ -87,6 +98,21 @@ class SubmissionTuning(Schema):
         forms = ("points", "search_space", "fixed")
         return next((form for form in forms if getattr(self, form) is not None), None)
 
+    def candidates(self) -> Iterator[tuple[str, Candidates]]:
+        """Yield, by its place in the manifest, what hyperparameters may become; ends of ranges."""
+        for number, point in enumerate(self.points or (), start=1):
+            yield f"points[{number}]", {name: (value,) for name, value in point.items()}
+        if self.fixed is not None:
+            yield "fixed", {name: (value,) for name, value in self.fixed.items()}
+        if self.search_space is not None:
+            yield (
+                "search_space",
+                {
+                    name: one.feasible_points or (one.min, one.max)
+                    for name, one in self.search_space.items()
+                },
+            )
+
 
 class SubmissionManifest(Schema):
     """The content of `submission.yaml`."""
@@ -132,6 +158,23 @@ class Submission:
             return extra_requirements(self.contents, pinned_versions(), data_packages())
         except InvalidSubmission as error:
             raise InvalidSubmission(f"{shown(self.folder)}/{error}") from None
+
+    @cached_property
+    def declared(self) -> Declared:
+        """What `submission.py` and the classes it derives from declare of hyperparameters.
+
+        Raises:
+            InvalidSubmission: nothing, or in another form than a literal.
+        """
+        used: dict[str, Any] = {}
+        for tuning in self.manifest.tuning.values():
+            for _, candidates in tuning.candidates():
+                used.update(candidates)
+        return read_declared(self.contents, self.folder, used)
+
+    def completed(self, point: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a point with the declared defaults of what it leaves out."""
+        return completed(self.declared, point)
 
     def unofficial_reasons(self, ruleset: Ruleset) -> list[str]:
         """Return why no run of this submission under `ruleset` can be official."""
@@ -203,7 +246,8 @@ def load_submission(
     Raises:
         UnknownName: there is no submission of that name and no such folder.
         InvalidFile: `submission.yaml` does not match its schema.
-        InvalidSubmission: the folder breaks a limit, or `requirements.lock` is not a lock.
+        InvalidSubmission: the folder breaks a limit, `requirements.lock` is not a lock, or the
+            manifest sets hyperparameters that are not declared like that.
     """
     text = str(name_or_path)
     shipped = text in registry.submission_names()
@@ -229,5 +273,9 @@ def load_submission(
         manifest=manifest,
         contents=MappingProxyType(contents),
     )
-    _ = submission.extra_requirements  # refused now, before anything runs
+    _ = submission.extra_requirements  # an error now, before anything runs
+    for ruleset, tuning in manifest.tuning.items():
+        for place, candidates in tuning.candidates():
+            where = f"{shown(manifest_path)}: tuning.{ruleset}.{place}"
+            check_candidates(submission.declared, candidates, where)
     return submission

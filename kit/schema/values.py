@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated
 
-from pydantic import AfterValidator, Field, PlainValidator
+from pydantic import AfterValidator, Field
 
 MAX_COUNT = 2**62
 MAX_SECONDS = 1e9  # thirty years
-MAX_TEXT_CHARACTERS = 200
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$", max_length=80)]  # also a folder
 Label = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$", max_length=161)]  # of two names
@@ -34,21 +32,4 @@ def utc_time(text: str) -> datetime:
     return datetime.fromisoformat(text).astimezone(UTC)
 
 
-def _scalar(value: Any) -> Any:
-    """Accept what a hyperparameter may be."""
-    fits = value is None or isinstance(value, bool)
-    fits |= isinstance(value, int) and abs(value) <= MAX_COUNT
-    fits |= isinstance(value, float) and math.isfinite(value)
-    fits |= isinstance(value, str) and len(value) <= MAX_TEXT_CHARACTERS
-    if not fits:
-        raise ValueError(
-            "must be true, false, null, a finite number, or text of at most "
-            f"{MAX_TEXT_CHARACTERS} characters"
-        )
-    return value
-
-
 UtcTime = Annotated[str, Field(max_length=40), AfterValidator(_utc)]  # ISO 8601
-Scalar = Annotated[bool | int | float | str | None, PlainValidator(_scalar)]
-HyperparameterName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=80)]
-Point = Annotated[dict[HyperparameterName, Scalar], Field(max_length=100)]

@@ -5,12 +5,16 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
+from kit import paths
 from kit.contracts.trial_id import TrialId
 from kit.errors import TrialError, UsageError, VerificationError
+from kit.planning.plan import plan_trial
+from kit.planning.request import Execution, TrialRequest
 from kit.records import ledger as ledgers
 from kit.records.chain import Chain, verify_chain
 from kit.records.findings import VerificationReport
@@ -24,8 +28,10 @@ from kit.records.verify import verify_record
 from kit.study.assignment import Assignment
 from kit.study.measures import total_seconds
 from kit.study.owed import Attempt, Board, Result, board_of
+from kit.study.scheduling import Run
 
 _POLL_SECONDS = 0.05
+_NOTHING: Mapping[TrialId, float] = MappingProxyType({})
 
 
 @dataclass
@@ -35,16 +41,20 @@ class Evidence:
     assignment: Assignment
     results: Path
     key: SigningKey
+    config: Path = field(default_factory=paths.config_root)  # the folder that the key is from
     complete: bool = False  # what was stopped early is owed again
     patience_seconds: float = 10.0  # for a killed trial, which takes a moment to give memory back
     _sound: dict[Path, VerificationReport] = field(default_factory=dict)  # never change again
 
-    def board(self, *, while_running: bool = False) -> Board:
+    def board(
+        self, *, while_running: bool = False, running: Mapping[TrialId, float] = _NOTHING
+    ) -> Board:
         """Return where every trial stands.
 
         Args:
             while_running: another process may run trials meanwhile, so a record whose end is not
-                entered yet is left out instead of being refused.
+                entered yet is left out instead of being an error.
+            running: submission time so far of the trials that this process has started.
 
         Raises:
             UsageError: attempts were started with another submission, ruleset or key.
@@ -54,7 +64,8 @@ class Evidence:
         trials = {trial.folder: trial for trial in self.assignment.trial_ids()}
         chain = self._chain()
         self._refuse_others(chain)
-        unended = _unended(self.results, chain) if while_running else set()
+        now = {trial.folder for trial in running}
+        unended = _unended(self.results, chain, None if while_running else now)
         for place in trials:
             for folder in attempt_folders(self.results / place):
                 if folder not in unended:
@@ -63,22 +74,55 @@ class Evidence:
             trial = trials.get(entered.identification.folder)
             if trial is not None:
                 attempts.setdefault(trial, []).append(self._attempt(entered))
-        return board_of(
-            trials.values(),
-            attempts,
-            self.assignment.ruleset.max_attempts,
-            complete=self.complete,
-        )
+        limit = self.assignment.ruleset.max_attempts
+        board = board_of(trials.values(), attempts, limit, complete=self.complete)
+        return board.with_running(running)
 
-    def recover(self) -> None:
+    def planner(
+        self,
+        execution: Execution,
+        *,
+        evaluate_at_steps: Sequence[int] = (),
+        comparison: str | None = None,
+    ) -> Callable[[Run], TrialRequest]:
+        """Return what plans each trial of the assignment, to be recorded here.
+
+        Args:
+            execution: where and how all of them run.
+            evaluate_at_steps: evaluate after these steps instead of by time.
+            comparison: take the seeds that both sides of this comparison share.
+        """
+
+        def plan(run: Run) -> TrialRequest:
+            request = plan_trial(
+                workload=run.id.workload,
+                variant=run.id.variant,
+                submission=self.assignment.submission,
+                ruleset=self.assignment.ruleset,
+                study=run.id.study,
+                trial=run.id.trial,
+                stop=run.stop,
+                comparison=comparison,
+                execution=execution,
+                results=self.results,
+                config=self.config,
+            )
+            return request.evaluated_at(evaluate_at_steps) if evaluate_at_steps else request
+
+        return plan
+
+    def recover(self, *, running: Collection[TrialId] = ()) -> None:
         """Enter the ends that a kill left out of the ledger, and move a torn last line away.
+
+        Args:
+            running: trials that this process has started, which are left alone.
 
         Raises:
             TrialError: a trial of this assignment is running now, or the ledger cannot be written.
         """
         ledger = Ledger(self.results / LEDGER)
         ledger.repair()
-        wanted = {trial.folder for trial in self.assignment.trial_ids()}
+        wanted = {t.folder for t in self.assignment.trial_ids() if t not in running}
         for attempt in ledger.attempts():
             which = attempt.identification
             if attempt.end is None and which.folder in wanted:
@@ -163,12 +207,18 @@ class Evidence:
         return Attempt(which.attempt, entered.state, result, entered.tried.clock_started)
 
 
-def _unended(results: Path, chain: Chain | None) -> set[Path]:
-    """Return where the records of attempts lie, or will lie, that the ledger has no end of."""
+def _unended(results: Path, chain: Chain | None, trials: set[str] | None) -> set[Path]:
+    """Return where the records of attempts are, or will be, that the ledger has no end of.
+
+    Args:
+        results: the folder of results.
+        chain: its ledger.
+        trials: only attempts at these, by folder; None: all.
+    """
     return {
         attempt_folder(results / a.identification.folder, a.identification.attempt)
         for a in (chain.attempts() if chain else ())
-        if a.end is None
+        if a.end is None and (trials is None or a.identification.folder in trials)
     }
 
 

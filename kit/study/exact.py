@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from kit.contracts.trial_id import TrialId
+from kit.planning.request import EarlyStop
 from kit.scoring.results import collect
 from kit.scoring.rules import ScoringRules, scoring_rules
 from kit.scoring.scheduling import decision as deciding
@@ -39,21 +40,28 @@ class ScoreExact:
         results = collect(
             [*own, *self.rivals.trials], rules, submissions=[self.assignment.submission.name]
         )
+        running = {
+            standing.id: standing.running_seconds
+            for standing in board.standings
+            if standing.running_seconds is not None
+        }
         decision = deciding.next_decision(
-            Situation(results, scheduled=(self.assignment.submission.name,))
+            Situation(results, scheduled=(self.assignment.submission.name,), running=running)
         )
         if isinstance(decision, deciding.Done):
             return Done()
-        return Run(
-            decision.id,
-            decision.stop_after_seconds,
-            decision.rule.value if decision.rule else "",
-            self._digests(board, decision.evidence),
+        if decision.stop_after_seconds is None or decision.rule is None:
+            return Run(decision.id)
+        stop = EarlyStop(
+            after_seconds=decision.stop_after_seconds,
+            rule=decision.rule.value,
+            evidence=self._digests(board, decision.evidence),
         )
+        return Run(decision.id, stop)
 
     def _ended(self, board: Board) -> Iterator[TrialResult]:
         for standing in board.standings:
-            if standing.phase is not Phase.OWED:
+            if standing.phase not in (Phase.OWED, Phase.RUNNING):
                 state = standing.decided.state if standing.decided else None
                 yield TrialResult(standing.id, outcome_of(standing), str(state))
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from kit.contracts.trial_id import TrialId
 from kit.records.attempts import Ruling, Tried, rule_on
@@ -22,6 +22,7 @@ class Phase(enum.StrEnum):
     """Where a trial stands."""
 
     OWED = "owed"
+    RUNNING = "running"
     DONE = "done"
     GIVEN_UP = "given_up"  # interrupted as often as the ruleset allows: counts as missed
 
@@ -62,6 +63,7 @@ class Standing:
     attempts: tuple[Attempt, ...]
     max_attempts: int
     complete: bool = False  # what was stopped early is owed again
+    running_seconds: float | None = None  # submission time so far; None: it does not run now
 
     @property
     def ruling(self) -> Ruling:
@@ -77,6 +79,8 @@ class Standing:
     @property
     def phase(self) -> Phase:
         """Return where the trial stands."""
+        if self.running_seconds is not None:
+            return Phase.RUNNING
         decided = self.decided
         stopped = decided is not None and decided.state is TrialState.STOPPED_EARLY
         if decided is not None and not (stopped and self.complete):
@@ -120,9 +124,13 @@ class Board:
         """Return the trials that stand so, in order."""
         return tuple(standing for standing in self.standings if standing.phase is phase)
 
+    def with_running(self, seconds: Mapping[TrialId, float]) -> Board:
+        """Return the board with the trials that run now, and their submission time so far."""
+        return Board(tuple(replace(s, running_seconds=seconds.get(s.id)) for s in self.standings))
+
     @property
     def owed(self) -> tuple[Standing, ...]:
-        """Return the trials that are still to be run, in order."""
+        """Return the trials that are still to be started, in order."""
         return self.in_phase(Phase.OWED)
 
 

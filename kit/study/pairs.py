@@ -13,12 +13,13 @@ from pathlib import Path
 
 from kit.contracts.trial_id import TrialId
 from kit.errors import UsageError
+from kit.planning.request import TrialRequest
 from kit.records.folders import locked
 from kit.rules.ruleset import Ruleset
 from kit.rules.submission import Submission
 from kit.study.assignment import Assignment, Part, assign
-from kit.study.child import Signals
 from kit.study.evidence import Evidence
+from kit.study.executor import Executor, Signals
 from kit.study.medians import outcome_of
 from kit.study.owed import Board, Phase
 from kit.study.runner import Observer, Study, run_study
@@ -120,7 +121,8 @@ def side_folders(results: Path, first: Submission, second: Submission) -> tuple[
 
 def run_pairs(
     duel: Duel,
-    commands: Sequence[Callable[[Run], Sequence[str]]],
+    plans: Sequence[Callable[[Run], TrialRequest]],
+    executor: Executor,
     *,
     observers: Sequence[Observer],
     signals: Signals,
@@ -129,7 +131,8 @@ def run_pairs(
 
     Args:
         duel: both sides.
-        commands: start a trial, one for each side.
+        plans: return the request of a trial, one for each side.
+        executor: runs them.
         observers: one for each side.
         signals: to this process.
 
@@ -146,7 +149,7 @@ def run_pairs(
             if signals.received():
                 break
             if boards[number][trial_id].phase is Phase.OWED:
-                study = Study(duel.sides[number], commands[number], _Only(trial_id))
+                study = Study(duel.sides[number], plans[number], _Only(trial_id), executor)
                 run_study(study, observer=observers[number], signals=signals)
         return duel.boards()
 

@@ -1,21 +1,22 @@
-"""Runs what is owed, one trial after another, each in a process of its own, until nothing is."""
+"""Runs the required trials through an executor until none is left."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, Protocol
 
+from kit.contracts.trial_id import TrialId
 from kit.errors import TrialError, UsageError
+from kit.planning.request import TrialRequest
 from kit.records.attempts import OPEN
 from kit.records.folders import locked
 from kit.rules.ruleset import load_ruleset
 from kit.rules.submission import load_submission
 from kit.study.assignment import Assignment
-from kit.study.child import Ended, Signals, run_child
 from kit.study.evidence import Evidence
+from kit.study.executor import Ended, Event, Executor, Signals
 from kit.study.owed import Board, Phase
 from kit.study.scheduling import Done, Run, Scheduler
 
@@ -44,11 +45,12 @@ class Observer(Protocol):
 
 @dataclass(frozen=True)
 class Study:
-    """What is run, where its evidence lies, and how a trial is started."""
+    """What is run, where its evidence is, and how a trial becomes a request."""
 
     evidence: Evidence
-    command: Callable[[Run], Sequence[str]]
+    plan: Callable[[Run], TrialRequest]
     scheduler: Scheduler
+    executor: Executor
 
     @property
     def assignment(self) -> Assignment:
@@ -56,37 +58,70 @@ class Study:
         return self.evidence.assignment
 
 
+@dataclass
+class _Running:
+    """A trial that runs now."""
+
+    run: Run
+    attempt: int
+    submission_seconds: float = 0.0
+
+
 def run_study(study: Study, *, observer: Observer, signals: Signals) -> Board:
     """Run until the scheduler has nothing left or a signal asks to end; return where all stands.
+
+    As many trials run at once as the executor takes; the scheduler sees those that run. The first
+    signal is handed on and ends them at their next safe point, a second one kills them.
 
     Raises:
         KitError: another process runs the same study; the evidence does not match; the submission
             or the ruleset was changed; or a trial could not even be started or recorded.
     """
+    evidence, executor = study.evidence, study.executor
+    running: dict[TrialId, _Running] = {}
+    handed_on = 0
+
+    def board_now() -> Board:
+        return evidence.board(running={i: one.submission_seconds for i, one in running.items()})
+
     with _only_one(study):
-        study.evidence.recover()
-        board = study.evidence.board()
+        evidence.recover()
+        board = board_now()
         observer.begun(study.assignment, board)
-        while not signals.received():
-            decision = study.scheduler.next_decision(board)
-            if isinstance(decision, Done):
-                break
-            standing = board[decision.id]
-            if standing.phase is not Phase.OWED:  # a scheduler must not repeat what is finished
-                raise ValueError(f"The scheduler named {decision.id}, which is not owed.")
-            _refuse_changes(study.assignment)
-            observer.started(decision, standing.next_attempt)
-            ended = run_child(
-                study.command(decision),
-                event=partial(observer.event, decision),
-                signals=signals,
-            )
-            study.evidence.recover()
-            board = study.evidence.board()
-            observer.ended(decision, board)
-            if not signals.received():
-                _require_progress(decision, standing.next_attempt, board, ended)
-        return board
+        while True:
+            while len(running) < executor.capacity and not signals.received():
+                decision = study.scheduler.next_decision(board)
+                if isinstance(decision, Done):
+                    break
+                standing = board[decision.id]
+                if standing.phase is not Phase.OWED:  # a scheduler must not repeat what is finished
+                    raise ValueError(f"The scheduler named {decision.id}, which is not owed.")
+                _refuse_changes(study.assignment)
+                observer.started(decision, standing.next_attempt)
+                executor.submit(study.plan(decision))
+                running[decision.id] = _Running(decision, standing.next_attempt)
+                board = board.with_running(dict.fromkeys(running, 0.0))
+            if not running:
+                return board
+            if signals.count > handed_on:
+                if handed_on:
+                    executor.kill()
+                else:
+                    executor.interrupt(signals.received() or "SIGINT")
+                handed_on = signals.count
+            happened = executor.next()
+            if isinstance(happened, Event):
+                one = running[happened.id]
+                if happened.fields["event"] == "progress":
+                    one.submission_seconds = float(happened.fields["submission_seconds"])
+                observer.event(one.run, happened.fields)
+            elif isinstance(happened, Ended):
+                one = running.pop(happened.id)
+                evidence.recover(running=running)
+                board = board_now()
+                observer.ended(one.run, board)
+                if not signals.received():
+                    _require_progress(one, board, happened)
 
 
 def _only_one(study: Study) -> contextlib.AbstractContextManager[None]:
@@ -122,8 +157,9 @@ def _refuse_changes(assignment: Assignment) -> None:
         )
 
 
-def _require_progress(run: Run, attempt: int, board: Board, ended: Ended) -> None:
-    """Stop where it is the machine that fails: further trials would only use up their attempts."""
+def _require_progress(running: _Running, board: Board, ended: Ended) -> None:
+    """Stop if it is the machine that fails: further trials would only use up their attempts."""
+    run, attempt = running.run, running.attempt
     standing = board[run.id]
     said = ended.error or f"the process ended with status {ended.status} and said nothing"
     if len(standing.attempts) >= attempt:

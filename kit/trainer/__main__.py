@@ -21,7 +21,8 @@ from kit.trainer.receive import receive
 _PR_SET_PDEATHSIG = 1
 
 
-def _train(channel: Channel, exchange: Path, submission: Path, extras: Path | None) -> None:
+def train(channel: Channel, exchange: Path, submission: Path, extras: Path | None) -> None:
+    """Build what the referee names, and run the submission after Go."""
     setup = receive(channel, Setup)
     # Imported only now: the referee has the connection at once and imports at the same time.
     from kit.backend import framework
@@ -56,20 +57,25 @@ def _train(channel: Channel, exchange: Path, submission: Path, extras: Path | No
     Loop(program, queue, port).run(max(setup.evaluate_at_steps, default=None))
 
 
+def report_failure(channel: Channel) -> None:
+    """Report the exception that is being handled as a message and on stderr."""
+    text = traceback.format_exc()
+    print(text, file=sys.stderr, flush=True)
+    channel.send(Failed(step=0, traceback=text))
+
+
 def main() -> None:
-    """Connect, train, and report a failure as a message and on stderr."""
+    """Connect, train, and report a failure."""
     exchange, submission = Path(sys.argv[1]), Path(sys.argv[2])
     extras = Path(sys.argv[3]) if len(sys.argv) > 3 else None
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     channel = connect(exchange / directory.SOCKET)
     try:
-        _train(channel, exchange, submission, extras)
+        train(channel, exchange, submission, extras)
     except ChannelClosed:
         sys.exit("The referee is gone.")
     except BaseException:  # noqa: BLE001 - submission code may raise anything, SystemExit too
-        text = traceback.format_exc()
-        print(text, file=sys.stderr, flush=True)
-        channel.send(Failed(step=0, traceback=text))
+        report_failure(channel)
         os._exit(1)
 
 

@@ -18,7 +18,7 @@ RUN_AHEAD_STEPS = 4  # how many steps the host may be ahead of the device
 
 
 class Port(Protocol):
-    """The loop's side of the referee: a socket, or a function call in an inline run."""
+    """The loop's side of the referee."""
 
     def evaluation_due(self) -> bool: ...
     def set_step(self, step: int) -> None: ...
@@ -68,7 +68,7 @@ class Loop:
         if result is None:
             return False
         if type(self._algorithm).on_evaluation is not TrainingAlgorithm.on_evaluation:
-            self._program.replace_state(lambda state: self._algorithm.on_evaluation(result, state))
+            self._program.replace_state(lambda state: self._algorithm.on_evaluation(state, result))
         return True
 
     def report(self) -> Report:

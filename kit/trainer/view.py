@@ -22,7 +22,7 @@ class View:
         self._model = model
         self._workload = model.workload
         self._framework = framework()
-        self.parameters = model.parameters
+        self.parameters = list(model.parameters)
         self.loss_type = model.workload.loss_type
         self.step_hint = step_hint
         self.batch_size = batch_size

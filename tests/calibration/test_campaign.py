@@ -13,20 +13,17 @@ import pytest
 
 from kit import paths
 from kit.cli.calibrate_setup import DOCUMENT, FRAGMENT, Asked, prepare
-from kit.cli.study_trials import settings_of
-from kit.cli.trial_command import trial_command
 from kit.contracts.trial_id import TrialId
 from kit.errors import UsageError
+from kit.planning.request import Execution
 from kit.records.ledger import LEDGER, Ledger
 from kit.records.record import TrialState
 from kit.study.evidence import Evidence
 from kit.study.owed import Board
 from kit.study.runner import Study, run_study
-from kit.study.scheduling import InOrder, Run
-from tests.study.conftest import NoSignals, Told, write_racer
+from kit.study.scheduling import InOrder
+from tests.study.conftest import NoSignals, Told, untrained_executor, write_racer
 
-UNTRAINED = Path(__file__).parents[1] / "study" / "untrained.py"
-OPTIONS = {"engine": "local", "device": "auto", "build": False, "isolation": "process"}
 SPACES = "mini: {racer: {learning_rate: {min: 0.05, max: 0.2, scaling: log}}}\n"
 COMPLETED = "completed_without_target"
 
@@ -52,13 +49,10 @@ def asked(home: Path, **changes: object) -> Asked:
 
 def run_untrained(evidence: Evidence) -> Board:
     """Run the trials of a stage without training anything."""
-    real = trial_command(evidence, [*settings_of(OPTIONS), "--evaluate-at-steps", "1,40"])
-
-    def command(run: Run) -> list[str]:
-        words = real(run)
-        return [sys.executable, str(UNTRAINED), *words[words.index("run") :]]
-
-    return run_study(Study(evidence, command, InOrder()), observer=Told(), signals=NoSignals())
+    plan = evidence.planner(Execution(isolation="process"), evaluate_at_steps=(1, 40))
+    with untrained_executor() as executor:
+        study = Study(evidence, plan, InOrder(), executor)
+        return run_study(study, observer=Told(), signals=NoSignals())
 
 
 @pytest.fixture
@@ -172,7 +166,9 @@ def test_a_run_that_fails_is_a_worst_result_and_not_repeated(
 
 def test_a_given_setting_skips_the_tuning_and_runs_a_variant(home: Path) -> None:
     (home / "setting.yaml").write_text(
-        "submission: adamw\nhyperparameters: {learning_rate: 0.25}\n"
+        "submission: adamw\n"
+        "hyperparameters:\n"
+        "  {learning_rate: 0.25, one_minus_beta1: 0.1, beta2: 0.99, weight_decay: 0.1}\n"
     )
     given = asked(
         home, setting=home / "setting.yaml", seeds=1, workload="imagenet_resnet", variant="silu"

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
+from kit.planning.request import TrialPlan
 from kit.records.record import TrialState
-from kit.rules.plan import TrialPlan
 from tests.conftest import in_containers, unshut
 
 
@@ -29,13 +29,14 @@ def test_work_at_import_and_a_patched_clock_are_on_the_clock(attack) -> None:
     assert outcome.evaluations[0].submission_seconds >= 1.5
 
 
-def test_a_trainer_that_never_yields_is_stopped(attack) -> None:
+@pytest.mark.parametrize("level", ["auto", "inline"])
+def test_a_trainer_that_never_yields_is_stopped(attack, level: str) -> None:
     def strict(plan: TrialPlan) -> TrialPlan:
         evaluations = plan.ruleset.evaluations.model_copy(update={"late_seconds": 0.1})
         ruleset = plan.ruleset.model_copy(update={"evaluations": evaluations})
         return replace(plan, ruleset=ruleset)
 
-    outcome = attack("never_yield", change=strict)
+    outcome = attack("never_yield", change=strict, level=level)
     assert outcome.record.state is TrialState.RULE_VIOLATION, outcome.record.reason
     assert "had not yielded" in outcome.record.reason
 

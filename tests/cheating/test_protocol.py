@@ -10,17 +10,20 @@ from kit.records.record import TrialState
 
 
 @pytest.mark.parametrize(
-    ("kind", "named"),
+    ("kind", "named", "level"),
     [
-        pytest.param("shape", "float32", marks=pytest.mark.slow),
-        ("dtype", "int32"),
-        pytest.param("name", "other tensors", marks=pytest.mark.slow),
-        pytest.param("extra", "param/extra", marks=pytest.mark.slow),
-        ("garbage", "not safetensors"),
+        pytest.param("shape", "float32", "auto", marks=pytest.mark.slow),
+        ("dtype", "int32", "auto"),
+        ("dtype", "int32", "inline"),
+        pytest.param("name", "other tensors", "auto", marks=pytest.mark.slow),
+        pytest.param("extra", "param/extra", "auto", marks=pytest.mark.slow),
+        ("garbage", "not safetensors", "auto"),
     ],
 )
-def test_other_weights_than_the_models_are_a_violation(attack, kind: str, named: str) -> None:
-    outcome = attack("bad_weights", KIND=kind)
+def test_other_weights_than_the_models_are_a_violation(
+    attack, kind: str, named: str, level: str
+) -> None:
+    outcome = attack("bad_weights", KIND=kind, level=level)
     assert outcome.record.state is TrialState.RULE_VIOLATION
     assert named in outcome.record.reason
 
@@ -44,8 +47,9 @@ def test_messages_past_the_protocol_are_a_violation(attack, kind: str, named: st
     assert named in outcome.record.reason
 
 
-def test_a_step_count_that_stands_still_is_a_violation(attack) -> None:
-    outcome = attack("step_back")
+@pytest.mark.parametrize("level", ["auto", "inline"])
+def test_a_step_count_that_stands_still_is_a_violation(attack, level: str) -> None:
+    outcome = attack("step_back", level=level)
     assert outcome.record.state is TrialState.RULE_VIOLATION
     assert "did not advance" in outcome.record.reason
 

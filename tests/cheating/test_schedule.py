@@ -7,9 +7,10 @@ from dataclasses import replace
 
 import pytest
 
+from kit.planning.request import TrialPlan
 from kit.records.record import NANOSECONDS, Evaluation, TrialState
 from kit.records.verify import verify_record
-from kit.rules.plan import TrialPlan
+from tests.conftest import replaced
 
 
 def lateness(evaluation: Evaluation) -> float:
@@ -20,14 +21,12 @@ def reachable(*, period: float, budget: float, late: float) -> Callable[[TrialPl
     """Return a change to a target that any weights reach, and to these seconds."""
 
     def change(plan: TrialPlan) -> TrialPlan:
-        target = plan.rules.target.model_copy(update={"validation": 0.0})
+        target = plan.request.rules.target.model_copy(update={"validation": 0.0})
         rules = {"target": target, "max_runtime_seconds": budget, "eval_period_seconds": period}
         evaluations = plan.ruleset.evaluations.model_copy(update={"late_seconds": late})
-        return replace(
-            plan,
-            rules=plan.rules.model_copy(update=rules),
-            ruleset=plan.ruleset.model_copy(update={"evaluations": evaluations}),
-        )
+        plan = replaced(plan, rules=plan.request.rules.model_copy(update=rules))
+        ruleset = plan.ruleset.model_copy(update={"evaluations": evaluations})
+        return replace(plan, ruleset=ruleset)
 
     return change
 

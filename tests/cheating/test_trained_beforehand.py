@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import zlib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,10 @@ import pytest
 from kit.data import load_arrays, train_folder
 from kit.data.permuted import permuted_training_split
 from kit.errors import InvalidSubmission
+from kit.planning.plan import plan_trial
 from kit.records.record import TrialState
 from kit.referee.placebo import PlaceboVerdict, run_placebo
 from kit.rules.folder import compressed_bytes
-from kit.rules.planning import plan_trial
 from kit.rules.ruleset import load_ruleset
 from kit.rules.submission import load_submission
 from tests.conftest import Attack, Silent, write_attack
@@ -53,6 +54,15 @@ def weights(mnist_data: None) -> np.ndarray:
     return np.concatenate([p.ravel() for p in params])
 
 
+def placebo(submission: str | Path, folder: Path) -> float:
+    """Return what a submission reaches within twenty seconds on permuted labels."""
+    where = {"results": folder / "results", "config": folder / "config"}
+    request = plan_trial(workload="mnist", submission=submission, **where)
+    rules = request.rules.model_copy(update={"max_runtime_seconds": 20.0})
+    request = request.changed(rules=rules)
+    return run_placebo(request, config=where["config"], observer=Silent(), extras=None)
+
+
 @pytest.fixture
 def small(weights: np.ndarray, tmp_path: Path) -> Path:
     """The attack as a submission, with a byte for each parameter."""
@@ -79,9 +89,7 @@ def test_a_small_model_fits_and_its_placebo_flags_it(small: Path, tmp_path: Path
     """No limit on size that leaves room for an algorithm stops a model of mnist's digits."""
     limits = load_ruleset("mini").submission_limits
     assert compressed_bytes(load_submission(small, limits).contents) < limits.max_compressed_bytes
-    where = {"results": tmp_path / "results", "config": tmp_path / "config"}
-    plan = plan_trial(workload="mnist", submission=small, **where)
-    best = run_placebo(plan, **where, observer=Silent(), extras=None)
+    best = placebo(small, tmp_path)
     assert best >= MNIST.target.validation
     assert PlaceboVerdict.of(best, NADAMW, MNIST.target).flagged
     record = json.loads(next((tmp_path / "results").rglob("trial.json")).read_text())
@@ -90,15 +98,29 @@ def test_a_small_model_fits_and_its_placebo_flags_it(small: Path, tmp_path: Path
 
 
 @pytest.mark.slow
+def test_a_placebo_flags_evaluation_examples_however_they_are_encoded(
+    mnist_data: None, tmp_path: Path
+) -> None:
+    arrays = load_arrays("mnist", "mini", "validation")
+    images = arrays["inputs"].reshape(-1, 14, 2, 14, 2).mean((2, 4)) > 100
+    labels = arrays["targets"].astype(np.uint8)
+    content = zlib.compress(labels.tobytes() + np.packbits(images).tobytes(), 9)
+    folder = write_attack(
+        tmp_path / "examples",
+        "evaluation_examples",
+        TEXT=base64.b85encode(content).decode(),
+        EXAMPLES=len(labels),
+    )
+    load_submission(folder, load_ruleset("mini").submission_limits)  # small enough
+    assert PlaceboVerdict.of(placebo(folder, tmp_path), NADAMW, MNIST.target).flagged
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["nadamw", "heavy_ball"])
 def test_an_honest_submission_learns_nothing_from_permuted_labels(
     name: str, tmp_path: Path
 ) -> None:
-    where = {"results": tmp_path / "results", "config": tmp_path / "config"}
-    plan = plan_trial(workload="mnist", submission=name, **where)
-    plan = replace(plan, rules=plan.rules.model_copy(update={"max_runtime_seconds": 10.0}))
-    best = run_placebo(plan, **where, observer=Silent(), extras=None)
-    assert not PlaceboVerdict.of(best, NADAMW, MNIST.target).flagged
+    assert not PlaceboVerdict.of(placebo(name, tmp_path), NADAMW, MNIST.target).flagged
 
 
 @pytest.mark.slow

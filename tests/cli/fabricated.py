@@ -31,15 +31,15 @@ def plan(**changes: Any) -> Any:
     """Return what the views read of a `TrialPlan`."""
     target = changes.pop("target", TARGET)
     fields: dict[str, Any] = {
-        "id": TrialId("mini", "nadamw", "mnist", None, 1, 1),
-        "submission": SimpleNamespace(name="nadamw"),
         "unofficial_reasons": (),
-        "ruleset": SimpleNamespace(name="mini"),
-        "study": 1,
-        "trial": 1,
         "rules": SimpleNamespace(target=target, max_runtime_seconds=60.0, step_hint=3000),
     }
-    return SimpleNamespace(**(fields | changes))
+    return SimpleNamespace(
+        id=TrialId("mini", "nadamw", "mnist", None, 1, 1),
+        submission=SimpleNamespace(name="nadamw"),
+        ruleset=SimpleNamespace(name="mini"),
+        request=SimpleNamespace(**(fields | changes)),
+    )
 
 
 def evaluation(index: int, step: int, at: float, value: float, **changes: Any) -> Evaluation:

@@ -11,8 +11,8 @@ import sys
 import pytest
 
 from kit import registry
-from kit.cli.bench_report import measure
 from kit.cli.main import main
+from kit.engine.bench import measure
 
 
 def test_bench_reports_steps_compilation_memory_and_machine() -> None:
@@ -52,7 +52,7 @@ def test_all_gives_a_row_or_a_reason_for_every_workload(tmp_path) -> None:
 def test_full_scale_takes_the_small_batch_and_model_of_the_manifest() -> None:
     report = measure(
         "criteo1tb", scale="full", variant=None, submission="adamw", batch_size=8, steps=1,
-        synthetic=True, xla=None,
+        synthetic=True, xla=None, announce=print,
     )  # fmt: skip
     assert report["smaller_model"] == {"vocab_size": 65536}
     assert report["batch_size"] == 8

@@ -107,7 +107,9 @@ def test_the_submission_is_told_the_recorded_budget_and_has_more(
     told = []
 
     def remember(self: Any, level: str) -> Any:
-        told.append((self._setup().max_submission_seconds, self._plan.rules.max_runtime_seconds))
+        told.append(
+            (self._setup().max_submission_seconds, self._plan.request.rules.max_runtime_seconds)
+        )
         return untrained(self, level)
 
     monkeypatch.setattr(Conduct, "run", remember)
@@ -163,6 +165,15 @@ def test_a_wrong_request_is_one_line(
     assert kit("reproduce", *words) == 2
     error = capsys.readouterr().err
     assert message in error
+    assert error.count("\n") == 1
+
+
+def test_a_record_of_an_earlier_contract_is_an_error(place: Place, capsys: Output) -> None:
+    books = Books(place)
+    trial = books.enter(kit_version="0.1.0")
+    assert again(books.folder(trial.record)) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("Error: The record's submission is written for contract 1, of kit 0.1")
     assert error.count("\n") == 1
 
 

@@ -158,7 +158,7 @@ def test_plain_lines_tell_starts_ends_and_signs_of_life() -> None:
         "something is not built",
         "mnist_wide, study 1, trial 1, attempt 2: started",
         "mnist_wide, study 1, trial 1: training, reported step 7, 1.00 s of 10.0 s",
-        "two lines ?[2J",
+        "two lines \\x1b[2J",
         "mnist_wide, study 1, trial 1: interrupted; still owed, 1 of 2 attempts left (4 of 8"
         " trials finished)",
     ]

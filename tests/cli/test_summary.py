@@ -30,7 +30,7 @@ def flat(outcome, **options):
 
 def test_verdict_comes_first_with_seconds_and_steps():
     first = text(fabricated.outcome()).splitlines()[0]
-    assert first == "Target reached after 12.4 s of submission time and 1,290 steps."
+    assert first == "Target reached after 12.4 s of submission time and 1,290 reported steps."
 
 
 @pytest.mark.parametrize(
@@ -116,6 +116,17 @@ def test_failure_shows_the_end_of_the_traceback_and_what_to_do():
     assert "was never measured" in shown
 
 
+def test_failure_in_one_process_names_no_log_and_no_other_way_to_debug():
+    failure = Failure(traceback="ValueError: x", exit_status="no exit status")
+    outcome = fabricated.outcome(
+        (), state=TrialState.FAILED, failure=failure, isolation="inline", **MISSED
+    )
+    shown = text(outcome)
+    assert "ValueError: x" in shown
+    assert "--inline" not in shown
+    assert "log.txt" not in shown
+
+
 def test_unofficial_result_says_why():
     outcome = fabricated.outcome(official=False, unofficial_reasons=["seed given by hand", "x"])
     assert "not official: seed given by hand; x" in flat(outcome)
@@ -143,9 +154,9 @@ def test_quick_check_says_what_would_be_flagged_and_how_to_go_on():
         unofficial_reasons=["--quick"], steps=40, submission_seconds=5.2, **MISSED,
     )  # fmt: skip
     shown = flat(outcome, quick=True)
-    assert shown.startswith("Quick check: the submission ran 40 steps in 5.20 s")
+    assert shown.startswith("Quick check: the submission ran 40 reported steps in 5.20 s")
     assert "not official: --quick" in shown
-    assert "NaN or infinite by step 40: lower the learning rate" in shown
+    assert "NaN or infinite by reported step 40: lower the learning rate" in shown
     assert "did not improve" in shown
     assert "kit run --workload mnist --submission nadamw" in shown
 
@@ -161,7 +172,7 @@ def test_quick_check_without_concerns_says_so():
         ({"due_ns": 1_000_000_000}, "yielded up to 5.20 s after an evaluation was due"),
         ({"pause_cpu_seconds": 0.5}, "used 0.50 s of CPU time while it should stand still"),
         ({"distance_from_initial": 0.0}, "still the initial ones"),
-        ({"finite": False}, "NaN or infinite by step 420"),
+        ({"finite": False}, "NaN or infinite by reported step 420"),
     ],
 )
 def test_concerns_are_raised(changes, sentence):

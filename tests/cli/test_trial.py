@@ -8,26 +8,26 @@ import pytest
 from click.testing import CliRunner
 
 from kit.cli import run as run_module
-from kit.cli import trial as trial_module
 from kit.cli.main import main
 from kit.engine import compose
+from kit.planning.request import TrialRequest
 from tests.cli import fabricated
 
 MISSING = "Compose was not found: install it."
 
 
 @pytest.fixture
-def ran(monkeypatch: pytest.MonkeyPatch) -> list[trial_module.Request]:
+def ran(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[TrialRequest]:
     """Return the requests of the trials that would have run."""
-    kept: list[trial_module.Request] = []
+    kept: list[TrialRequest] = []
 
-    def keep(plan: object, request: trial_module.Request, view: object) -> object:
+    def keep(request: TrialRequest, view: object) -> object:
         kept.append(request)
         return fabricated.outcome()
 
-    monkeypatch.setattr(trial_module, "_plan", lambda request: fabricated.plan())
-    monkeypatch.setattr(trial_module, "prepare_data", lambda plan, view: None)
-    monkeypatch.setattr(trial_module, "_run_trial", keep)
+    monkeypatch.setenv("STOPWATCH_CONFIG", str(tmp_path / "config"))
+    monkeypatch.setenv("STOPWATCH_RESULTS", str(tmp_path / "results"))
+    monkeypatch.setattr(run_module, "shown_trial", keep)
     return kept
 
 
@@ -47,14 +47,14 @@ def invoke(*options: str):
 
 def test_auto_takes_containers_where_there_are_some(ran, engine):
     result = invoke("--engine", "auto")
-    assert ran[0].engine == "docker"
+    assert ran[0].execution.engine == "docker"
     assert "cannot be used" not in result.stderr
 
 
 def test_auto_without_an_engine_says_so_and_runs_here(ran, engine):
     engine[0] = MISSING
     result = invoke("--engine", "auto")
-    assert ran[0].engine == "local"
+    assert ran[0].execution.engine == "local"
     assert f"engine: local, because containers cannot be used: {MISSING}" in " ".join(
         result.stderr.split()
     )
@@ -75,7 +75,7 @@ def test_an_engine_that_was_named_is_not_doubted(ran, monkeypatch, asked):
 
     monkeypatch.setattr(compose, "problem", wonder)
     invoke("--engine", asked)
-    assert ran[0].engine == asked
+    assert ran[0].execution.engine == asked
 
 
 @pytest.mark.parametrize("engine_name", ["auto", "docker"])
@@ -90,28 +90,34 @@ def test_isolation_of_this_machine_and_containers_exclude_each_other(
         main(["run", "--workload", "mnist", "--engine", engine_name, *options])
     assert ended.value.code == 2
     error = capsys.readouterr().err
-    assert error.startswith(f"Error: {named} is about processes of this machine")
+    assert error.startswith(f"Error: {named} is for processes of this machine")
     assert error.endswith(f"Received: --engine={engine_name}.\n")
     assert ran == []
 
 
-def test_containers_get_what_was_asked_for(monkeypatch, tmp_path):
-    handed_over = []
-
-    def keep(plan: object, settings: object, *, observer: object) -> object:
-        handed_over.append(settings)
-        return fabricated.outcome()
-
-    monkeypatch.setattr("kit.engine.trial.run_in_containers", keep)
-    monkeypatch.setattr("kit.cli.extra_packages.extras_folder", lambda submission, view: None)
-    monkeypatch.setenv("STOPWATCH_CONFIG", str(tmp_path / "config"))
-    monkeypatch.setattr(trial_module, "_plan", lambda request: fabricated.plan())
-    monkeypatch.setattr(trial_module, "prepare_data", lambda plan, view: None)
+def test_containers_get_what_was_asked_for(ran, engine, monkeypatch, tmp_path):
+    built: list[str] = []
+    monkeypatch.setattr("kit.engine.execute.build_image", lambda device, note: built.append(device))
     monkeypatch.chdir(tmp_path)
-    options = ["--engine=docker", "--seed=7", "--device=gpu", "--build", "--results=mine"]
+    invoke("--engine=docker", "--device=gpu", "--build", "--results=mine")
+    (request,) = ran
+    assert request.results == tmp_path / "mine"
+    assert (request.execution.engine, request.execution.device) == ("docker", "gpu")
+    assert built == ["gpu"]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [("--quick",), ("--inline",), ("--seed", "7"), ("--evaluate-at-steps", "1,2")],
+)
+def test_runs_for_development_are_recorded_apart(ran, tmp_path, options):
     invoke(*options)
-    (settings,) = handed_over
-    assert settings.results == tmp_path / "mine"
-    assert settings.config == tmp_path / "config"
-    assert (settings.seed, settings.device, settings.build) == (7, "gpu", True)
-    assert settings.compose_file == Path(run_module.paths.PROJECT / "docker-compose.yml")
+    (request,) = ran
+    version = f"nadamw-{request.submission_sha256[:12]}"
+    assert request.results == tmp_path / "results" / "development" / version
+
+
+def test_a_real_trial_is_recorded_where_it_counts(ran, tmp_path):
+    invoke()
+    assert ran[0].results == tmp_path / "results"
+    assert ran[0].unofficial_reasons == ()

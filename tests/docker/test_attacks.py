@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import socket
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -99,39 +100,93 @@ def test_a_trainer_that_hides_from_being_stopped_is_frozen(contained: Any) -> No
     assert len(outcome.evaluations) >= 2
 
 
+@pytest.fixture
+def loosened(tmp_path: Path) -> Callable[[dict[str, str]], Path]:
+    """Return a function that writes the compose file with lines replaced."""
+
+    def write(changes: dict[str, str]) -> Path:
+        text = COMPOSE_FILE.read_text()
+        for line, loose in changes.items():
+            assert line in text
+            text = text.replace(line, loose)
+        file = tmp_path / "docker-compose.yml"
+        file.write_text(text)
+        return file
+
+    return write
+
+
+JOINS = 'pid: "service:referee"}'
+
+
 @pytest.mark.parametrize(
-    ("line", "loosened", "refusal"),
+    ("line", "loose", "refusal"),
     [
-        ('user: "10001:10001"  ', 'user: "0:0"  ', "the trainer runs as root"),
-        ("cap_add: [KILL] ", "cap_add: [KILL, SYS_PTRACE] ", "other capabilities than KILL"),
-        (', pid: "service:referee"}', "}", "cannot be seen"),
+        (JOINS, f"ipc: host, {JOINS}", "the trainer's HostConfig.IpcMode is host instead of"),
+        ("mode=0755,nosuid", "mode=0777,nosuid", "the exchange's Options o is size=.*,mode=0777,"),
+        ("/train:ro", "/:ro", "the trainer's mount at /data/mnist/mini has bind"),
         (
-            'pid: "service:referee"}',
-            'pid: "service:referee", network_mode: host}',
-            "the trainer has a network",
+            "TRAINER_MEMORY=${TRAINER_MEMORY:-8g}",
+            "TRAINER_MEMORY=1g",
+            "the referee's Config.Env is TRAINER_MEMORY=1g instead of",
         ),
-        ("TRAINER_MEMORY=${TRAINER_MEMORY:-8g}", "TRAINER_MEMORY=1g", "memory is not limited"),
-        ("pids_limit: 2048 ", "pids_limit: 100000 ", "processes is not limited"),
-        ("/train:ro", "/:ro", "the trainer can see /data/mnist/mini"),
-        ("  read_only: true ", "  read_only: false ", "root file system can be written"),
         (
-            'security_opt: ["no-new-privileges:true"]',
-            'security_opt: ["no-new-privileges:true", "seccomp:unconfined"]',
-            "system calls are not filtered",
+            "  upload:   ",
+            "  third: {<<: *trainer, profiles: [cpu]}\n  upload:   ",
+            "it starts referee, third, trainer instead of referee, trainer",
         ),
     ],
 )
-def test_a_loosened_compose_file_is_noticed_and_nothing_counts(
-    contained: Any, tmp_path: Path, line: str, loosened: str, refusal: str
+def test_a_loosened_compose_file_ends_before_the_trial_begins(
+    contained: Any, engine: Any, loosened: Any, tmp_path: Path, line: str, loose: str, refusal: str
 ) -> None:
-    text = COMPOSE_FILE.read_text()
-    assert line in text
-    file = tmp_path / "docker-compose.yml"
-    file.write_text(text.replace(line, loosened))
-    with pytest.raises(TrialError, match=refusal):
+    with pytest.raises(TrialError, match=refusal) as caught:
+        contained("honest", compose_file=loosened({line: loose}))
+    assert str(caught.value).startswith(
+        "This is not the isolation that docker-compose.yml arranges"
+    )
+    assert "\n" not in str(caught.value)
+    assert Ledger(tmp_path / "results" / LEDGER).attempts() == []
+    assert not list((tmp_path / "results").rglob("trial.json"))
+    assert [each.name for each in engine.containers.list(all=True)] == []
+
+
+def test_the_referee_sees_what_the_engine_would_hide(
+    contained: Any, loosened: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second witness is the kernel: here the first one says that all is well."""
+    monkeypatch.setattr("kit.engine.inspection.differences", lambda shown, wanted: iter(()))
+    data = f"{evaluation_folder('mnist', 'mini')}"
+    file = loosened(
+        {
+            JOINS: f"ipc: host, devices: [/dev/null:/dev/nvidia0, /dev/null:/dev/kmsg], {JOINS}",
+            "uid=10001,gid=10001,size=4g": "uid=10001,gid=10001,size=40g",
+            "mode=0755,nosuid": "mode=0777,nosuid",
+            "    - exchange:/exchange                         # root": (
+                "    - exchange:/exchange\n"
+                + "".join(
+                    f"    - '{data}:{path}:ro'\n"
+                    for path in ("/nvidia-data", "/dev/shm2",
+                                 "/usr/lib/x86_64-linux-gnu/libcuda.so.550.54.15")
+                )
+                + "    # root"
+            ),
+        }
+    )  # fmt: skip
+    with pytest.raises(TrialError) as caught:
         contained("honest", compose_file=file)
-    attempts = Ledger(tmp_path / "results" / LEDGER).attempts()
-    assert [a.state for a in attempts] in ([], [TrialState.INTERRUPTED])
+    for said in (
+        "the trainer has no ipc namespace to itself",
+        "the trainer can see /dev/kmsg",
+        "the trainer can see /dev/nvidia0",
+        "the trainer can see /dev/shm2",
+        "the trainer can see /nvidia-data",
+        "the trainer can see /usr/lib/x86_64-linux-gnu/libcuda.so.550.54.15",
+        "the trainer's /exchange has ",
+        "the trainer's /tmp has 42949672960 bytes with mode 0700 of 10001:10001 instead of 4294967",
+        "the trainer's /dev/shm has ",
+    ):
+        assert said in str(caught.value)
     assert not list((tmp_path / "results").rglob("trial.json"))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import signal
@@ -15,13 +16,18 @@ from typing import Any
 
 import pytest
 
+from kit.engine import settings as of_containers
+from kit.engine.access import granted
+from kit.engine.compose import Compose
 from kit.engine.image import describe
 from kit.errors import NotAvailable, TrialError, UsageError
+from kit.planning.plan import plan_trial
+from kit.planning.request import open_request
 from kit.records.ledger import LEDGER, Ledger
 from kit.records.record import TrialState
 from kit.records.tree import verify_tree
 from kit.referee.environment import lock_digests
-from tests.conftest import CHEATING, write_attack
+from tests.conftest import CHEATING, COMPOSE_FILE, write_attack
 
 pytestmark = pytest.mark.docker
 
@@ -81,7 +87,7 @@ def containers(engine: Any, role: str) -> list[Any]:
 
 @pytest.mark.parametrize("compose", ["docker-compose", "docker compose"])
 def test_a_trial_is_run_signed_and_verified_outside(
-    compose: str, command: Any, variables: dict[str, str], tmp_path: Path, image: str
+    compose: str, command: Any, variables: dict[str, str], tmp_path: Path, image: str, engine: Any
 ) -> None:
     try:
         subprocess.run([*compose.split(), "version"], capture_output=True, check=True)
@@ -95,7 +101,7 @@ def test_a_trial_is_run_signed_and_verified_outside(
     said = json.loads(done.stdout)
     assert said["state"] == "completed_without_target"
     events = [json.loads(line)["event"] for line in done.stderr.splitlines()]
-    assert events[0] == "started"
+    assert next(event for event in events if event != "note") == "started"
     assert {"progress", "evaluated"} <= set(events)
 
     folder = tmp_path / "results/cheating/honest/mnist/study_1/trial_1"
@@ -110,6 +116,44 @@ def test_a_trial_is_run_signed_and_verified_outside(
     assert facts["walls"]["trainer"]["Uid"] == "10001 10001 10001 10001"
     assert facts["walls"]["referee"]["CapEff"] == f"{1 << 5:016x}"
     assert facts["gpus"] == []
+    evidence = facts["walls"]["engine"]
+    assert evidence["policy_sha256"] == hashlib.sha256(COMPOSE_FILE.read_bytes()).hexdigest()
+    assert evidence["engine"] == engine.version()["Version"]
+    assert record["unofficial_reasons"] == ["the ruleset is not one of the kit's"]
+
+
+def test_by_hand_no_one_inspects_and_the_record_is_unofficial(
+    engine: Any, image: str, mnist_data: None, tmp_path: Path
+) -> None:
+    places = {"results": tmp_path / "results", "config": tmp_path / "config"}
+    folder = write_attack(tmp_path / "submissions" / "honest", "honest")
+    request = plan_trial(
+        workload="mnist", submission=folder, ruleset=CHEATING / "cheating.yaml", **places
+    )
+    plan = open_request(request.quick())
+    with granted(engine, **places) as access:
+        told = of_containers.variables(
+            plan,
+            images=of_containers.Images(image, image),
+            access=access,
+            memory_bytes=8 << 30,
+        )
+        del told["INSPECTION_FILE"]
+        compose = Compose("stopwatch-by-hand", profile="cpu", variables=told, file=COMPOSE_FILE)
+        try:
+            compose.up()
+            (referee,) = (
+                c for c in engine.containers.list(all=True) if "by-hand_referee" in c.name
+            )
+            assert referee.wait(timeout=300)["StatusCode"] == 0, referee.logs().decode()
+        finally:
+            compose.down()
+    (report,) = verify_tree(places["results"]).records
+    assert report.record is not None
+    assert not report.record.official
+    assert any("were not inspected" in reason for reason in report.record.unofficial_reasons)
+    facts = json.loads(next(places["results"].rglob("environment.json")).read_text())
+    assert facts["walls"]["engine"] is None
 
 
 @pytest.mark.parametrize(("after", "steps"), [("3", True), ("0", False)])

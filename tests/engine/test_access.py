@@ -92,9 +92,10 @@ def test_to_root_and_to_a_rootless_engine_the_key_itself_is_given(
     before = modes_and_groups(records)
     with granted(engine, **folders) as given:
         key = folders["config"] / "keys" / "development.pem"
-        assert given == Access(key, "development", group=0)
-        assert mode(key) == 0o600
-        assert copies(folders) == []
+        assert given == Access(key, "development", 0, given.inspection_file)
+        assert mode(key) == mode(given.inspection_file) == 0o600
+        assert copies(folders) == [given.inspection_file.parent]
+        assert list(copies(folders)[0].iterdir()) == [given.inspection_file]
     assert modes_and_groups(records) == before
 
 
@@ -110,7 +111,7 @@ def test_the_key_that_the_environment_names_is_given(
     chosen = (tmp_path / "elsewhere/keys/development.pem").rename(tmp_path / "organiser.pem")
     monkeypatch.setenv("STOPWATCH_KEY_FILE", str(chosen))
     with granted(ROOTLESS, **folders) as given:
-        assert given == Access(chosen, "organiser", group=0)
+        assert (given.key_file, given.key_name, given.group) == (chosen, "organiser", 0)
     with granted(ENGINE, **folders) as given:
         assert given.key_name == "organiser"
         assert given.key_file.name == "organiser.pem"
@@ -135,11 +136,13 @@ def test_an_engine_on_another_machine_is_refused(
 def test_the_group_of_the_socket_gets_a_copy_of_the_key_and_nobody_else(folders: Any) -> None:
     with granted(ENGINE, **folders) as given:
         key = folders["config"] / "keys" / "development.pem"
-        assert given == Access(given.key_file, "development", GROUP)
+        assert (given.key_name, given.group) == ("development", GROUP)
         assert given.key_file.parent.parent == folders["config"].parent / "memory"
         assert given.key_file.read_bytes() == key.read_bytes()
         assert (mode(given.key_file), given.key_file.stat().st_gid) == (0o640, GROUP)
         assert mode(given.key_file.parent) == 0o700
+        assert given.inspection_file.read_bytes() == b""
+        assert (mode(given.inspection_file), given.inspection_file.stat().st_gid) == (0o640, GROUP)
         assert mode(key) == 0o600
     assert copies(folders) == []
 

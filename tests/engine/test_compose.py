@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from kit import paths
 from kit.engine import compose
 from kit.engine.compose import Compose, compose_command, explained
 from kit.errors import NotAvailable, TrialError
@@ -143,7 +144,8 @@ def test_compose_speaks_to_the_engine_that_the_kit_speaks_to(seen, monkeypatch):
 def test_project_file_and_profile_are_said_on_the_command_line(seen, tmp_path):
     arguments, _ = seen()
     assert arguments == [
-        "-p", "stopwatch-1", "-f", str(tmp_path / "docker-compose.yml"), "--profile", "cpu",
+        "-p", "stopwatch-1", "--project-directory", str(paths.PROJECT),
+        "-f", str(tmp_path / "docker-compose.yml"), "--profile", "cpu",
         "up", "--detach", "--no-build", "--force-recreate",
     ]  # fmt: skip
 
@@ -197,7 +199,12 @@ def test_every_known_cause_is_tried():
 
 @pytest.mark.parametrize(
     ("output", "last"),
-    [("first\n  the end.  \n\n", "the end."), ("", "nothing."), ("x" * 900, "x" * 400 + ".")],
+    [
+        ("first\n  the end.  \n\n", "the end."),
+        ("", "nothing."),
+        ("x" * 900, "x" * 400 + "."),
+        ("ERROR: y.\nEncountered errors while bringing up the project.\n", "ERROR: y."),
+    ],
 )
 def test_an_unknown_cause_is_quoted(output, last):
     assert explained(output) == f"The containers did not start. Compose said: {last}"

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 import yaml
 
-from kit.engine.settings import Images, Settings, variables
-from kit.rules.planning import plan_trial
+from kit.engine.settings import Images, variables
+from kit.planning.plan import plan_trial
+from kit.planning.request import open_request
 from tests.conftest import COMPOSE_FILE
 from tests.engine.test_settings import ACCESS
 
@@ -55,23 +56,24 @@ def bytes_of(size: str) -> int:
 
 @pytest.fixture
 def given(tmp_path: Path) -> dict[str, str]:
-    plan = plan_trial(
+    request = plan_trial(
         workload="mnist",
         submission="nadamw",
         results=tmp_path / "results",
         config=tmp_path / "config",
     )
-    settings = Settings(results=tmp_path / "results", config=tmp_path / "config")
     images = Images("sha256:1", "sha256:1")
-    return variables(plan, settings, images=images, access=ACCESS, memory_bytes=16 << 30)
+    plan = open_request(request)
+    return variables(plan, images=images, access=ACCESS, memory_bytes=16 << 30)
 
 
 def test_a_trial_names_no_variable_that_the_kit_does_not_give(given):
     """One that it leaves out could come from the user's shell, or from a file `.env`."""
     services = [SERVICES[name] for name in TRIAL]
     wanted = named([*services, FILE["volumes"], FILE["secrets"]["signing_key"]]).keys()
+    wanted |= named(FILE["secrets"]["inspection"]).keys()
     wanted |= {name for service in TRIAL for name in bare(SERVICES[service])}
-    assert len(wanted) > 20
+    assert len(wanted) > 12
     assert wanted <= given.keys()
 
 
@@ -145,6 +147,12 @@ def test_only_a_referee_has_the_signing_key_and_only_the_upload_that_of_wandb():
     assert {name for name, held in secrets.items() if "wandb_key" in held} == {"upload"}
     key = {name for name, service in SERVICES.items() if "STOPWATCH_KEY_FILE" in str(service)}
     assert key == set(REFEREES)
+
+
+def test_only_a_referee_reads_the_inspection_and_by_hand_there_is_none():
+    holders = {name for name, service in SERVICES.items() if "inspection" in str(service)}
+    assert holders == set(REFEREES)
+    assert FILE["secrets"]["inspection"]["file"] == "${INSPECTION_FILE:-/dev/null}"
 
 
 def test_only_a_referee_writes_results():

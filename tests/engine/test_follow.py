@@ -42,7 +42,7 @@ class Recorder:
 
 @pytest.fixture
 def follower() -> Follower:
-    return Follower(fabricated.plan(), Recorder(), Path("/here"))
+    return Follower(fabricated.plan(results=Path("/here")), Recorder())
 
 
 def told(follower: Follower) -> list[Any]:

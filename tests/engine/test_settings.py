@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,14 +11,14 @@ import pytest
 
 from kit import paths
 from kit.engine.access import Access
-from kit.engine.settings import Images, Settings, device_of, project_name, variables
+from kit.engine.settings import Images, device_of, project_name, variables
 from kit.errors import UsageError
-from kit.rules.plan import EarlyStop, TrialPlan
-from kit.rules.planning import plan_trial
+from kit.planning.plan import plan_trial
+from kit.planning.request import EarlyStop, Execution, TrialPlan, TrialRequest, open_request
 from tests.conftest import CHEATING, write_attack
 
 GIB = 1 << 30
-ACCESS = Access(Path("/keys/organiser.pem"), "organiser", 997)
+ACCESS = Access(Path("/keys/organiser.pem"), "organiser", 997, Path("/memory/inspection.json"))
 IMAGES = Images("sha256:1", "sha256:2")
 
 
@@ -28,26 +27,29 @@ def planned(tmp_path: Path) -> Callable[..., TrialPlan]:
     """Return a function that plans a trial; its seeds come from folders of this test."""
 
     def plan(submission: str | Path = "nadamw", **request: object) -> TrialPlan:
-        folders = {"results": tmp_path / "results", "config": tmp_path / "config"}
-        return plan_trial(workload="mnist", submission=submission, **folders, **request)
+        folders = {"results": Path("/results of ada"), "config": tmp_path / "config"}
+        asked = plan_trial(workload="mnist", submission=submission, **folders, **request)
+        return open_request(asked)
 
     return plan
 
 
-def told(plan: TrialPlan, *, memory_bytes: int = 16 * GIB, **settings: object) -> dict[str, str]:
-    made = Settings(results=Path("/results of ada"), config=Path("/config"), **settings)
-    return variables(plan, made, images=IMAGES, access=ACCESS, memory_bytes=memory_bytes)
+def told(plan: TrialPlan, *, memory_bytes: int = 16 * GIB) -> dict[str, str]:
+    return variables(plan, images=IMAGES, access=ACCESS, memory_bytes=memory_bytes)
 
 
-def test_a_trial_is_described_by_names_numbers_and_places(planned):
-    given = told(replace(planned(), study=2, trial=3))
+def inside(plan: TrialPlan) -> TrialRequest:
+    return TrialRequest.decode(told(plan)["TRIAL_REQUEST"])
+
+
+def test_compose_mounts_what_the_request_names(planned):
+    given = told(planned(study=2, trial=2))
     expected = {
         "WORKLOAD": "mnist",
         "SCALE": "mini",
         "SUBMISSION": "nadamw",
         "SUBMISSIONS": str(paths.SUBMISSIONS),
-        "STUDY": "2",
-        "TRIAL": "3",
+        "RULESETS": str(paths.RULES),
         "STOPWATCH_DATA": str(paths.data_root()),
         "STOPWATCH_RESULTS": "/results of ada",
         "STOPWATCH_IMAGE": "sha256:1",
@@ -55,8 +57,21 @@ def test_a_trial_is_described_by_names_numbers_and_places(planned):
         "STOPWATCH_KEY": "organiser",
         "STOPWATCH_KEY_FILE": "/keys/organiser.pem",
         "STOPWATCH_GID": "997",
+        "INSPECTION_FILE": "/memory/inspection.json",
     }
     assert expected.items() <= given.items()
+
+
+def test_the_container_gets_the_same_request_with_the_paths_of_its_mounts(planned):
+    stop = EarlyStop(after_seconds=1.5, rule='slower than "best"', evidence=("ab" * 32,))
+    plan = planned(study=2, trial=2, stop=stop)
+    request = inside(plan)
+    places = ("ruleset", "submission", "results", "execution")
+    own = plan.request.model_dump(exclude=set(places))
+    assert request.model_dump(exclude=set(places)) == own
+    assert (request.ruleset, request.submission) == ("mini", Path("/submissions/nadamw"))
+    assert request.results == Path("/results")
+    assert request.execution.isolation == "container"
 
 
 def test_a_folder_that_cannot_be_mounted_is_named(planned, monkeypatch):
@@ -65,50 +80,15 @@ def test_a_folder_that_cannot_be_mounted_is_named(planned, monkeypatch):
         told(planned())
 
 
-def test_what_was_left_out_is_empty_and_not_missing(planned):
-    """A variable that compose is not told is one that a file `.env` could still set."""
-    given = told(planned())
-    assert {given[name] for name in ("VARIANT", "SEED", "QUICK", "STEPS", "STOP")} == {""}
-
-
-def test_what_was_chosen_is_told(planned):
-    plan = replace(planned(seed=7), variant="tanh").evaluated_at([1, 100])
-    given = told(plan, seed=7, quick=True)
-    chosen = {"VARIANT": "tanh", "SEED": "7", "QUICK": "1", "STEPS": "1,100"}
-    assert chosen.items() <= given.items()
-
-
-def test_an_early_stop_is_told_as_json(planned):
-    plan = replace(planned(), stop=EarlyStop(1.5, 'slower than "best"', ("ab" * 32,)))
-    assert json.loads(told(plan)["STOP"]) == {
-        "after_seconds": 1.5,
-        "rule": 'slower than "best"',
-        "evidence": ["ab" * 32],
-    }
-
-
-def test_seed_zero_is_a_seed(planned):
-    assert told(planned(seed=0), seed=0)["SEED"] == "0"
-
-
-def test_a_ruleset_of_the_kit_is_told_by_its_name(planned):
-    given = told(planned())
-    assert (given["RULESET"], given["RULESETS"]) == ("mini", str(paths.RULES))
-
-
-def test_a_quick_trial_has_the_ruleset_of_the_file_that_it_came_from(planned):
-    assert planned().quick().ruleset.name == "mini-quick"
-    assert told(planned().quick())["RULESET"] == "mini"
-
-
 def test_another_ruleset_is_told_by_its_place_in_the_container(planned, tmp_path):
     folder = tmp_path / "own rules"
     folder.mkdir()
     file = folder / "cheating.yaml"
     file.write_text((CHEATING / "cheating.yaml").read_text())
     submission = write_attack(tmp_path / "mine", "honest")
-    given = told(planned(submission, ruleset=file))
-    assert (given["RULESET"], given["RULESETS"]) == ("/rulesets/cheating.yaml", str(folder))
+    plan = planned(submission, ruleset=file)
+    given = told(plan)
+    assert (inside(plan).ruleset, given["RULESETS"]) == ("/rulesets/cheating.yaml", str(folder))
     assert (given["SUBMISSION"], given["SUBMISSIONS"]) == ("mine", str(tmp_path))
 
 
@@ -116,9 +96,12 @@ def test_another_ruleset_is_told_by_its_place_in_the_container(planned, tmp_path
 @pytest.mark.parametrize("wanted_gib", [None, 1, 2, 1000])
 def test_a_trainer_never_gets_the_memory_that_is_left_to_the_host(planned, host_gib, wanted_gib):
     wanted = None if wanted_gib is None else wanted_gib * GIB
-    given = told(planned(), memory_bytes=host_gib * GIB, memory_limit_bytes=wanted)
-    most = (host_gib - 2) * GIB
-    assert given["TRAINER_MEMORY"] == f"{min(most, wanted or most)}b"
+    plan = planned(execution=Execution(memory_limit_bytes=wanted))
+    given = told(plan, memory_bytes=host_gib * GIB)
+    limit = min((host_gib - 2) * GIB, wanted or (host_gib - 2) * GIB)
+    assert given["TRAINER_MEMORY"] == f"{limit}b"
+    request = TrialRequest.decode(given["TRIAL_REQUEST"])
+    assert request.execution.memory_limit_bytes == limit
 
 
 def test_memory_and_exchange_follow_the_host(planned):
@@ -134,21 +117,20 @@ def test_on_a_tiny_host_both_still_get_what_python_needs(planned):
 
 @pytest.mark.parametrize(("asked", "device"), [("auto", "cpu"), ("cpu", "cpu"), ("gpu", "gpu")])
 def test_the_ruleset_decides_the_device_unless_one_is_asked_for(planned, asked, device):
-    settings = Settings(results=Path("/results"), config=Path("/config"), device=asked)
-    assert device_of(settings, planned()) == device
+    assert device_of(asked, planned().ruleset) == device
 
 
 def test_a_trial_has_one_project_name_and_another_trial_another(planned):
-    results, plan = Path("/results"), planned()
-    first = project_name(plan, results)
-    assert first == project_name(planned(), results)
+    plan = planned()
+    first = project_name(plan)
+    assert first == project_name(planned())
+    elsewhere = replace(plan, request=plan.request.changed(results=Path("/elsewhere")))
     others = [
-        project_name(replace(plan, trial=2), results),
-        project_name(replace(plan, study=2), results),
-        project_name(planned("adamw"), results),
-        project_name(plan.quick(), results),
-        project_name(plan, Path("/elsewhere")),
+        project_name(planned(trial=2)),
+        project_name(planned(study=2)),
+        project_name(planned("adamw")),
+        project_name(elsewhere),
     ]
-    assert len({first, *others}) == 6
-    # Nothing else is taken by both composes: lower-case letters, digits and hyphens.
+    assert len({first, *others}) == 5
+    # Nothing else is accepted by both composes: lower-case letters, digits and hyphens.
     assert all(re.fullmatch(r"stopwatch-[0-9a-f]{12}", name) for name in (first, *others))

@@ -39,7 +39,7 @@ def engine(*containers: Any) -> Any:
 
 
 def failure(*said: str, status: int = 1, client: Any = None, **state: object) -> KitError:
-    follower = Follower(fabricated.plan(), Silent(), Path("/here"))
+    follower = Follower(fabricated.plan(results=Path("/here")), Silent())
     for line in said:
         follower.take(line)
     return trial._failure(follower, status, state, client or engine(), "stopwatch-1")
@@ -174,7 +174,7 @@ def test_without_compose_the_message_comes_before_anything_is_made(tmp_path, mon
     monkeypatch.setattr(trial, "compose_command", missing)
     for name in ("connect", "granted", "describe", "Compose"):
         monkeypatch.setattr(trial, name, touched)
-    settings = Settings(results=tmp_path / "results", config=tmp_path / "config")
+    settings = Settings(config=tmp_path / "config")
     with pytest.raises(NotAvailable, match="Compose was not found"):
         run_in_containers(fabricated.plan(), settings, observer=Silent())
     assert list(tmp_path.iterdir()) == []
@@ -183,7 +183,7 @@ def test_without_compose_the_message_comes_before_anything_is_made(tmp_path, mon
 def test_without_an_engine_nothing_is_made_either(tmp_path, monkeypatch):
     monkeypatch.setattr(trial, "compose_command", lambda: ("docker-compose",))
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/nobody.sock")
-    settings = Settings(results=tmp_path / "results", config=tmp_path / "config")
+    settings = Settings(config=tmp_path / "config")
     with pytest.raises(NotAvailable, match=f"No container engine answers at {address()}"):
         run_in_containers(fabricated.plan(), settings, observer=Silent())
     assert list(tmp_path.iterdir()) == []

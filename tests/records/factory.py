@@ -31,8 +31,8 @@ from kit.records.record import (
     TrialState,
 )
 from kit.records.signing import SigningKey, load_or_create_key
-from kit.records.source_digest import digest_files
 from kit.rules.seeds import TrialSeeds
+from kit.rules.source_digest import digest_files
 
 SOURCE = {
     "submission.py": b"class Submission:\n    pass\n",

@@ -109,6 +109,31 @@ def test_what_differs_is_named(trial: Trial, fields: dict[str, Any], message: st
     assert any(sentence.startswith(message) for _, sentence in findings)
 
 
+DECLARED = b"""\
+HYPERPARAMETERS = {
+    "rate": {"meaning": "how fast"},
+    "epsilon": {"default": 1e-8, "meaning": "how safe"},
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("version", "files", "point", "status"),
+    [
+        ("0.2.0", {"submission.py": DECLARED}, {"rate": 0.2, "epsilon": 1e-8}, "ok"),
+        ("0.2.0", {"submission.py": DECLARED}, {"rate": 0.2, "epsilon": 1e-7}, "problem"),
+        ("0.2.0", {"submission.py": DECLARED}, {"rate": 0.2}, "problem"),
+        ("0.2.0", {}, {"rate": 0.2}, "problem"),  # declares nothing
+        ("0.1.0", {"submission.py": DECLARED}, {"rate": 0.2}, "ok"),
+    ],
+)
+def test_points_are_complete_since_contract_2(
+    trial: Trial, version: str, files: dict[str, bytes], point: dict[str, Any], status: str
+) -> None:
+    complete = changed(trial, kit_version=version, hyperparameters=point)
+    assert [found for found, _ in told(complete, source() | files)] == [status]
+
+
 def test_unofficial_record_may_differ(trial: Trial) -> None:
     loose = changed(trial, batch_size=65, official=False, unofficial_reasons=["by hand"])
     assert [status for status, _ in told(loose)] == ["note"]

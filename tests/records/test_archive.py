@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from kit.records import archive
 from kit.records.archive import pack, unpack
-from kit.records.source_digest import digest_files
+from kit.rules.source_digest import digest_files
 
 PATHS = st.from_regex(r"\A[a-zé_]{1,120}(/[a-z]{1,20}){0,3}\.py\Z")
 

@@ -14,9 +14,9 @@ from securesystemslib.dsse import Envelope
 from securesystemslib.signer import CryptoSigner, SSlibKey
 
 from kit.errors import VerificationError
-from kit.records import canonical
 from kit.records.attestation import PAYLOAD_TYPE, attest, open_envelope, verdict_code
 from kit.records.signing import SigningKey
+from kit.schema import canonical
 
 SIGNER = CryptoSigner.generate_ed25519()
 KEY = SigningKey("test key", SIGNER)

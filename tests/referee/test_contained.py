@@ -22,6 +22,7 @@ from kit.errors import TrialError
 from kit.exchange import directory
 from kit.referee import contained
 from kit.referee.contained import ContainedTrainer
+from kit.referee.output import tail
 
 GIB = 1 << 30
 FIRST_PROCESS = """
@@ -104,7 +105,7 @@ def test_what_it_printed_is_kept_and_its_exit_status_told(awaited, run, namespac
     run(f"echo first; echo second >&2; exit {code}")
     assert awaited.exit_status(timeout_seconds=60) == f"exit status {code}"
     assert awaited.log() == b"first\nsecond\n"
-    assert awaited.log_tail() == "first\nsecond"
+    assert tail(awaited.log()) == "first\nsecond"
     assert namespace.started[0].wait() == code
 
 
@@ -114,7 +115,7 @@ def test_the_trainer_is_told_where_the_exchange_is_and_inherits_nothing(
     monkeypatch.setenv("CANARY", "inherited")
     run('echo "$@" "canary: $CANARY"; pwd')
     assert awaited.exit_status(timeout_seconds=60) == "exit status 0"
-    arguments, folder = awaited.log_tail().splitlines()
+    arguments, folder = tail(awaited.log()).splitlines()
     assert arguments == f"-P -s -m kit.trainer {exchange} {exchange}/submission canary: "
     assert folder == str(exchange)
 
@@ -152,7 +153,7 @@ def test_what_the_container_says_of_itself_is_checked_before_anything_starts(
     awaited.tree.pids = set
     run("exec sleep 600")  # on this machine, where everything can be seen
     with pytest.raises(TrialError, match=r"the trainer can (see|write to) /"):
-        awaited.check_walls(Path("/data/mnist/mini/train"))
+        awaited.check_walls(Path("/data/mnist/mini/train"), None)
 
 
 def test_a_status_of_nothing_is_not_reported(awaited, exchange, namespace):
@@ -192,7 +193,7 @@ def test_another_user_may_connect(awaited, exchange):
 def test_a_trainer_that_has_not_come_yet_is_awaited_and_has_said_nothing(awaited):
     assert awaited.is_alive()
     assert awaited.log() == b""
-    assert awaited.log_tail() == ""
+    assert tail(awaited.log()) == ""
 
 
 @pytest.mark.parametrize("connections", [0, 1])

@@ -12,13 +12,14 @@ import pytest
 from kit.engine.settings import Settings
 from kit.engine.trial import run_in_containers
 from kit.errors import TrialError
+from kit.planning.plan import plan_trial
+from kit.planning.request import Execution, open_request
 from kit.records.ledger import LEDGER
 from kit.records.record import TrialState
 from kit.referee import isolation
 from kit.referee.events import Outcome
 from kit.referee.trial import run_trial
 from kit.rules.extra_requirements import LOCK
-from kit.rules.planning import plan_trial
 from tests.conftest import CHEATING, MANIFEST, Silent, in_containers
 
 # Keras imports pandas while it is loaded, before Go, where there is one: so a folder that joins
@@ -92,18 +93,18 @@ def trial(
         rules = tmp_path / "cheating.yaml"
         text = (CHEATING / "cheating.yaml").read_text()
         rules.write_text(text.replace("[.py, .yaml]", "[.py, .yaml, .lock]"))
-        plan = plan_trial(workload="mnist", submission=folder, ruleset=rules, **where)
+        execution = Execution(isolation="auto" if level == "container" else level)
+        asked = plan_trial(
+            workload="mnist", submission=folder, ruleset=rules, execution=execution, **where
+        )
+        plan, config = open_request(asked), where["config"]
         if level == "container":
             request.getfixturevalue("image")
-            return run_in_containers(plan, Settings(**where, extras=packages), observer=Silent())
-        return run_trial(
-            plan,
-            **where,
-            observer=Silent(),
-            isolation="auto" if level == "inline" else level,
-            inline=level == "inline",
-            extras=packages if extras else None,
-        )
+            return run_in_containers(
+                plan, Settings(config=config, extras=packages), observer=Silent()
+            )
+        installed = packages if extras else None
+        return run_trial(plan, config=config, observer=Silent(), extras=installed)
 
     return run
 

@@ -8,11 +8,11 @@ import pytest
 
 from kit.contracts.target import Target
 from kit.errors import RuleViolation
+from kit.planning.request import EarlyStop
 from kit.records.record import Evaluation, TrialState
 from kit.records.schedule import Kind, Schedule
 from kit.referee.clock import Clock
 from kit.referee.judge import PATIENCE, Judge
-from kit.rules.plan import EarlyStop
 from kit.rules.ruleset import Ruleset, WorkloadRules, load_ruleset
 
 SECOND = 10**9

@@ -10,13 +10,13 @@ import pytest
 from kit.contracts.target import Target
 from kit.errors import RuleViolation
 from kit.exchange.messages import Complete, Ready, Weights, encode
+from kit.planning.request import EarlyStop
 from kit.records.record import Evaluation, TrialState
 from kit.records.schedule import Schedule
 from kit.referee.clock import Clock
 from kit.referee.judge import Judge
 from kit.referee.recording import Verdict
 from kit.referee.session import Session
-from kit.rules.plan import EarlyStop
 from kit.rules.ruleset import WorkloadRules, load_ruleset
 
 SECOND = 10**9
@@ -91,6 +91,7 @@ class Trainer:
             observer=SimpleNamespace(evaluated=self.evaluated.append),
             interrupted=lambda: None,
             check_interrupted=lambda: None,
+            before_go=lambda: None,
             progress=lambda phase, step: None,
             evaluate=self.evaluate,
             memory_limit_bytes=1 << 40,

@@ -19,6 +19,7 @@ import pytest
 from kit.data import evaluation_folder
 from kit.errors import DataError, TrialError
 from kit.paths import data_root
+from kit.planning.request import EarlyStop, TrialPlan
 from kit.records.chain import verify_chain
 from kit.records.files import read_record
 from kit.records.folders import only_run_at
@@ -27,14 +28,14 @@ from kit.records.record import TrialState
 from kit.records.tree import verify_tree
 from kit.records.verify import verify_record
 from kit.referee.environment import gpus
-from kit.rules.plan import EarlyStop, TrialPlan
 from kit.rules.seeds import TrialSeeds
 from kit.trainer.environment import environment
-from tests.conftest import write_attack
+from tests.conftest import replaced, write_attack
 
 
 def short(plan: TrialPlan, seconds: float = 8.0) -> TrialPlan:
-    return replace(plan, rules=plan.rules.model_copy(update={"max_runtime_seconds": seconds}))
+    rules = plan.request.rules.model_copy(update={"max_runtime_seconds": seconds})
+    return replaced(plan, rules=rules)
 
 
 def test_a_record_verifies_and_a_repeated_trial_is_not_official(attack, tmp_path: Path) -> None:
@@ -59,8 +60,8 @@ def test_no_evaluation_is_granted_past_the_budget(attack) -> None:
 
 def test_a_reached_target_ends_the_trial_at_that_evaluation(attack) -> None:
     def easy(plan: TrialPlan) -> TrialPlan:
-        target = plan.rules.target.model_copy(update={"validation": 0.0})
-        return replace(plan, rules=plan.rules.model_copy(update={"target": target}))
+        target = plan.request.rules.target.model_copy(update={"validation": 0.0})
+        return replaced(plan, rules=plan.request.rules.model_copy(update={"target": target}))
 
     outcome = attack("patient", change=easy)
     assert outcome.record.state is TrialState.TARGET_REACHED
@@ -140,13 +141,14 @@ def test_data_may_lie_elsewhere(attack, tmp_path: Path, monkeypatch: pytest.Monk
     assert outcome.record.state is TrialState.COMPLETED_WITHOUT_TARGET, outcome.record.reason
 
 
-@pytest.mark.parametrize("inline", [pytest.param(False, marks=pytest.mark.slow), True])
-def test_one_seed_gives_one_curve_bit_for_bit(attack, inline: bool) -> None:
+@pytest.mark.parametrize("level", [pytest.param("auto", marks=pytest.mark.slow), "inline"])
+def test_one_seed_gives_one_curve_bit_for_bit(attack, level: str) -> None:
     def seeded(plan: TrialPlan) -> TrialPlan:
-        return replace(plan, seeds=TrialSeeds.by_hand(7)).evaluated_at([1, 4, 9])
+        request = plan.request.changed(seeds=TrialSeeds.by_hand(7)).evaluated_at([1, 4, 9])
+        return replace(plan, request=request)
 
-    runs = [attack("honest", change=seeded), attack("honest", change=seeded, inline=inline)]
-    assert runs[1].record.isolation == ("inline" if inline else runs[0].record.isolation)
+    runs = [attack("honest", change=seeded), attack("honest", change=seeded, level=level)]
+    assert (runs[1].record.isolation == "inline") == (level == "inline")
     curves = [[(e.step, e.weights_sha256, e.metrics) for e in run.evaluations] for run in runs]
     assert [step for step, *_ in curves[0]] == [1, 4, 9]
     assert curves[0] == curves[1]
@@ -183,14 +185,15 @@ from pathlib import Path
 sys.path.insert(0, {tests!r})
 from conftest import CHEATING, Silent
 from kit.referee.trial import run_trial
-from kit.rules.planning import plan_trial
+from kit.planning.plan import plan_trial
+from kit.planning.request import open_request
 class Loud(Silent):
     def evaluated(self, evaluation): print("evaluated", flush=True)
 base = Path({base!r})
 folders = {{"results": base / "results", "config": base / "config"}}
 submission, rules = base / "submissions" / "patient", CHEATING / "cheating.yaml"
 plan = plan_trial(workload="mnist", submission=submission, ruleset=rules, **folders)
-run_trial(plan, **folders, observer=Loud())
+run_trial(open_request(plan), config=folders["config"], observer=Loud())
 """
 
 
@@ -307,12 +310,15 @@ def test_a_power_cut_between_entry_and_go_uses_the_attempt_up(attack, tmp_path: 
     ]
 
 
-@pytest.mark.parametrize("inline", [False, True])
-def test_a_trial_that_can_change_no_score_is_stopped_with_its_reasons(attack, inline: bool) -> None:
+@pytest.mark.parametrize("level", ["auto", "inline"])
+def test_a_trial_that_can_change_no_score_is_stopped_with_its_reasons(attack, level: str) -> None:
     def stopped(plan: TrialPlan) -> TrialPlan:
-        return replace(plan, stop=EarlyStop(1.5, "slower than the study's best", ("ab" * 32,)))
+        stop = EarlyStop(
+            after_seconds=1.5, rule="slower than the study's best", evidence=("ab" * 32,)
+        )
+        return replaced(plan, stop=stop)
 
-    outcome = attack("patient", change=stopped, inline=inline)
+    outcome = attack("patient", change=stopped, level=level)
     record = outcome.record
     assert record.state is TrialState.STOPPED_EARLY
     assert record.time_to_target_seconds is None
@@ -326,7 +332,7 @@ def test_a_trial_that_can_change_no_score_is_stopped_with_its_reasons(attack, in
 
 
 def test_a_stop_that_never_comes_leaves_no_reasons(attack) -> None:
-    late = EarlyStop(1000.0, "slower than the study's best")
-    record = attack("honest", change=lambda plan: replace(plan, stop=late)).record
+    late = EarlyStop(after_seconds=1000.0, rule="slower than the study's best")
+    record = attack("honest", change=lambda plan: replaced(plan, stop=late)).record
     assert record.state is TrialState.COMPLETED_WITHOUT_TARGET
     assert record.stop_reasons == []

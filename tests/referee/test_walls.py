@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import threading
 from collections.abc import Callable
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from kit.errors import TrialError
-from kit.referee import walls
+from kit.referee import policy, walls
 
 KILL, PTRACE, NONE = f"{1 << 5:016x}", f"{1 << 19:016x}", f"{0:016x}"
 REFEREE, TRAINER, FORKED = 7, 40, 41
@@ -17,6 +20,8 @@ ROOT_WITH_KILL = {**SHUT_IN, "Uid": "0\t0\t0\t0", "CapPrm": KILL, "CapEff": KILL
 NOBODY = {
     **SHUT_IN,
     "Uid": "10001\t10001\t10001\t10001",
+    "Gid": "10001\t10001\t10001\t10001",
+    "Groups": "10001 ",
     "CapPrm": NONE,
     "CapEff": NONE,
     "CapBnd": NONE,
@@ -75,7 +80,7 @@ def test_a_referee_as_the_file_arranges_it_passes(kernel):
 def test_trainers_as_the_file_arranges_them_pass(kernel):
     assert walls.trainer_facts({FORKED, TRAINER}) == {
         "Uid": "10001 10001 10001 10001",
-        "Gid": "0 0 0 0",
+        "Gid": "10001 10001 10001 10001",
         "CapEff": NONE,
         "CapBnd": NONE,
         "NoNewPrivs": "1",
@@ -128,8 +133,11 @@ def test_everything_that_is_open_is_named_at_once(kernel):
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"Uid": "0\t0\t0\t0"}, "the trainer runs as root"),
-        ({"Uid": "10001\t10001\t0\t10001"}, "the trainer runs as root"),
+        ({"Uid": "0\t0\t0\t0"}, "the trainer is not user 10001 alone"),
+        ({"Uid": "10001\t10001\t0\t10001"}, "the trainer is not user 10001 alone"),
+        ({"Uid": "20002\t20002\t20002\t20002"}, "the trainer is not user 10001 alone"),
+        ({"Gid": "0\t0\t0\t0"}, "the trainer is not in group 10001 alone"),
+        ({"Groups": "0 10001 "}, "the trainer is not in group 10001 alone"),
         ({"CapEff": KILL}, "the trainer has capabilities"),
         ({"CapPrm": KILL}, "the trainer has capabilities"),
         ({"CapBnd": PTRACE}, "the trainer has capabilities"),
@@ -145,7 +153,7 @@ def test_one_loosened_process_of_a_trainer_is_enough(kernel, which, changes, sai
     assert message.count("the trainer") == 1, "one thing was loosened, and one is named"
 
 
-@pytest.mark.parametrize("name", sorted(NOBODY.keys() - {"Gid"}))
+@pytest.mark.parametrize("name", sorted(NOBODY.keys() - {"Groups"}))
 def test_what_a_kernel_does_not_tell_counts_as_open(kernel, name):
     kernel.process(TRAINER, {key: value for key, value in NOBODY.items() if key != name})
     refusal(lambda: walls.trainer_facts({TRAINER}))
@@ -163,3 +171,58 @@ def test_a_process_that_ends_meanwhile_does_not_count(kernel):
 
 def test_outside_containers_this_very_process_is_refused():
     refusal(walls.referee_facts)
+
+
+# What the host found about both containers.
+
+MINE = {"referee": "0123456789ab" + 52 * "0", "trainer": 64 * "2"}
+
+
+@pytest.fixture
+def evidence(tmp_path, monkeypatch):
+    """Return the file that the host writes its evidence to, in a container of this name."""
+    file = tmp_path / "inspection.json"
+    file.touch()
+    monkeypatch.setattr(walls, "EVIDENCE", file)
+    monkeypatch.setattr(walls.socket, "gethostname", lambda: "0123456789ab")
+    return file
+
+
+def written(file: Path, **changes: str) -> Path:
+    file.write_text(json.dumps({**MINE, "policy_sha256": policy.digest(), **changes}) + "\n")
+    return file
+
+
+def test_evidence_about_this_container_is_returned(evidence):
+    written(evidence)
+    assert walls.engine_evidence() == json.loads(evidence.read_text())
+
+
+def test_evidence_is_awaited(evidence):
+    later = threading.Timer(0.2, written, [evidence])
+    later.start()
+    assert walls.engine_evidence()["trainer"] == MINE["trainer"]
+    later.join()
+
+
+def test_a_host_that_went_away_is_not_awaited_for_ever(evidence):
+    with pytest.raises(TrialError, match="No one inspected the containers within 0 s"):
+        walls.engine_evidence(wait_seconds=0.1)
+
+
+@pytest.mark.parametrize("place", ["/dev/null", "/nowhere/inspection.json"])
+def test_by_hand_there_is_no_evidence(evidence, monkeypatch, place):
+    monkeypatch.setattr(walls, "EVIDENCE", Path(place))
+    assert walls.engine_evidence() is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"referee": 64 * "f"}, "the container that was inspected is not this one"),
+        ({"policy_sha256": 64 * "0"}, "compared with another file than the image's"),
+    ],
+)
+def test_evidence_about_something_else_is_rejected(evidence, changes, said):
+    written(evidence, **changes)
+    assert said in refusal(walls.engine_evidence)

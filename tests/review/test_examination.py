@@ -8,9 +8,9 @@ from collections.abc import Callable
 import pytest
 
 from kit.mirror.plan import plan_upload
+from kit.records.trusted_keys import load_trusted_keys
 from kit.review.board import load_believed
 from kit.review.examination import examine
-from kit.rules.trusted_keys import load_trusted_keys
 from tests.review.conftest import Mirrored
 from tests.review.mirrored import ENTITY, PROJECT, copies_of, put_artifact
 from tests.wandb_server.state import HISTORY

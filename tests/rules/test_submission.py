@@ -12,9 +12,9 @@ import pytest
 
 from kit import paths, registry
 from kit.errors import InvalidFile, InvalidSubmission, UnknownName
-from kit.records.source_digest import digest_files
 from kit.rules.folder import compressed_bytes
 from kit.rules.ruleset import load_ruleset
+from kit.rules.source_digest import digest_files
 from kit.rules.submission import load_submission, read_manifest
 
 Add = Callable[..., Path]

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from kit import paths
+from kit import __version__, paths
+from kit.planning.request import Execution
 from kit.records.files import read_record
 from kit.records.ledger import LEDGER, Attempt, Ledger
 from kit.records.record import TrialRecord
@@ -21,6 +20,7 @@ from kit.rules.ruleset import load_ruleset
 from kit.rules.submission import load_submission
 from kit.study.assignment import Assignment, assign
 from kit.study.evidence import Evidence
+from kit.study.executor import Executor, LocalExecutor
 from kit.study.owed import Board
 from kit.study.runner import Study, run_study
 from kit.study.scheduling import InOrder, Run, Scheduler
@@ -41,13 +41,15 @@ tuning: {default: {search_space: {learning_rate: {min: 0.05, max: 0.2, scaling: 
 CODE = """\
 from kit.contracts import TrainingAlgorithm, Update
 
+HYPERPARAMETERS = {"learning_rate": {"range": (0.0, None), "meaning": "constant"}}
+
 
 class Racer(TrainingAlgorithm):
-    def update(self, state, params, model_state, batch, rng, step):
+    def update(self, params, state, model_state, batch, rng, step):
         result = self.workload.loss_and_gradients(params, model_state, batch, rng)
         rate = self.hyperparameters["learning_rate"]
         moved = [p - rate * g for p, g in zip(params, result.gradients, strict=True)]
-        return Update(moved, result.model_state, state)
+        return Update(moved, state, result.model_state)
 """
 
 
@@ -100,6 +102,14 @@ class Told:
         ]
 
 
+def untrained_executor(capacity: int = 1, **variables: str) -> LocalExecutor:
+    """Return an executor whose trials end within a second, because nothing is trained."""
+    program = [sys.executable, str(HERE / "untrained.py")]
+    if variables:
+        program = ["env", *(f"{name}={value}" for name, value in variables.items()), *program]
+    return LocalExecutor(capacity=capacity, program=program)
+
+
 @dataclass
 class Place:
     """A folder with a submission, a key and results."""
@@ -122,23 +132,24 @@ class Place:
         key = load_or_create_key(paths.config_root())
         return Evidence(assignment, self.results, key, complete=complete)
 
-    def command(self, run: Run) -> Sequence[str]:
-        trial_id = run.id
-        words = ["--workload", trial_id.workload, "--submission", str(self.submission)]
-        words += ["--ruleset", str(RULESET), "--results", str(self.results), "--json"]
-        words += ["--study", str(trial_id.study), "--trial", str(trial_id.trial)]
-        words += ["--isolation", "process", "--tied-to", str(os.getpid())]
-        if run.stop_after_seconds is not None:
-            words += ["--stop-after", repr(run.stop_after_seconds), "--stop-rule", run.rule]
-            words += [word for digest in run.evidence for word in ("--stop-evidence", digest)]
-        return [sys.executable, str(HERE / "untrained.py"), "run", *words]
+    def study(
+        self, scheduler: Scheduler | None = None, executor: Executor | None = None, **changes: Any
+    ) -> Study:
+        evidence = self.evidence(**changes)
+        plan = evidence.planner(Execution(isolation="process"))
+        return Study(evidence, plan, scheduler or InOrder(), executor or untrained_executor())
 
-    def study(self, scheduler: Scheduler | None = None, **changes: Any) -> Study:
-        return Study(self.evidence(**changes), self.command, scheduler or InOrder())
-
-    def run(self, observer: Told | None = None, signals: Any = None, **changes: Any) -> Board:
-        study = self.study(**changes)
-        return run_study(study, observer=observer or Told(), signals=signals or NoSignals())
+    def run(
+        self,
+        observer: Told | None = None,
+        signals: Any = None,
+        *,
+        capacity: int = 1,
+        **changes: Any,
+    ) -> Board:
+        with untrained_executor(capacity) as executor:
+            study = self.study(executor=executor, **changes)
+            return run_study(study, observer=observer or Told(), signals=signals or NoSignals())
 
     def attempts(self) -> list[Attempt]:
         return Ledger(self.results / LEDGER).attempts()
@@ -172,6 +183,7 @@ class Books(Results):
             update={"ruleset": "sprint", "ruleset_sha256": self.assignment.ruleset.sha256}
         )
         own = {"rules": rules, "submission": "racer", "submission_sha256": submission.sha256}
+        own["kit_version"] = __version__
         unofficial = {"official": False, "unofficial_reasons": ["it was made up"]}
         return make_trial(**{**own, **unofficial, **fields})  # type: ignore[arg-type]
 

@@ -2,24 +2,63 @@
 
 from __future__ import annotations
 
-import os
-import sys
-from collections.abc import Callable, Sequence
 from typing import Any
 
 from kit import paths
+from kit.planning.request import Execution, TrialRequest
 from kit.records.files import read_record
 from kit.records.record import TrialRecord
 from kit.records.signing import load_or_create_key
 from kit.rules.ruleset import load_ruleset
 from kit.rules.submission import load_submission
 from kit.study.evidence import Evidence
+from kit.study.executor import Ended, Event
 from kit.study.pairs import Duel, run_pairs, side_folders, side_of
-from kit.study.scheduling import Run
-from tests.study.conftest import CODE, HERE, RULESET, NoSignals, Place, Told, write_racer
+from tests.study.conftest import (
+    CODE,
+    RULESET,
+    NoSignals,
+    Place,
+    Told,
+    untrained_executor,
+    write_racer,
+)
 
 Ran = tuple[Any, Any]
 REACHED = ("target_reached", "target_reached")
+
+
+class _Racing:
+    """Hands each side's trials to an executor under which they end as that side's state says."""
+
+    capacity = 1
+
+    def __init__(self, duel: Duel, states: tuple[str, str]) -> None:
+        self._by_results = {
+            side.results: untrained_executor(STATE=state)
+            for side, state in zip(duel.sides, states, strict=True)
+        }
+        self._latest = next(iter(self._by_results.values()))
+
+    def __enter__(self) -> _Racing:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for executor in self._by_results.values():
+            executor.__exit__()
+
+    def submit(self, request: TrialRequest) -> None:
+        self._latest = self._by_results[request.results]
+        self._latest.submit(request)
+
+    def next(self) -> Event | Ended | None:
+        return self._latest.next()
+
+    def interrupt(self, name: str) -> None:
+        self._latest.interrupt(name)
+
+    def kill(self) -> None:
+        self._latest.kill()
 
 
 class Race:
@@ -40,27 +79,6 @@ class Race:
         )
         self.duel = Duel((first, second))
 
-    def command(self, number: int, states: str) -> Callable[[Run], Sequence[str]]:
-        """Return what starts a trial of one side; it ends as `states` says."""
-        side = self.duel.sides[number]
-
-        def words(run: Run) -> Sequence[str]:
-            trial_id = run.id
-            asked = [
-                "--workload",
-                trial_id.workload,
-                "--submission",
-                str(side.assignment.submission.folder),
-            ]
-            asked += ["--ruleset", str(RULESET), "--results", str(side.results), "--json"]
-            asked += ["--study", str(trial_id.study), "--trial", str(trial_id.trial)]
-            asked += ["--isolation", "process", "--tied-to", str(os.getpid())]
-            asked += ["--comparison", side.results.parent.name]
-            program = [sys.executable, str(HERE / "untrained.py"), "run"]
-            return ["env", f"STATE={states}", *program, *asked]
-
-        return words
-
     def run(
         self,
         told: Told | None = None,
@@ -70,9 +88,11 @@ class Race:
     ) -> Ran:
         """Run what is owed; each side's trials end as its `states` say."""
         told = told or Told()
-        commands = [self.command(number, state) for number, state in enumerate(states)]
-        observers = [told, told]
-        return run_pairs(self.duel, commands, observers=observers, signals=signals or NoSignals())
+        execution, name = Execution(isolation="process"), self.duel.sides[0].results.parent.name
+        plans = [side.planner(execution, comparison=name) for side in self.duel.sides]
+        common = {"observers": [told, told], "signals": signals or NoSignals()}
+        with _Racing(self.duel, states) as executor:
+            return run_pairs(self.duel, plans, executor, **common)
 
     def records(self, number: int) -> dict[int, TrialRecord]:
         """Return the records of one side by pair."""

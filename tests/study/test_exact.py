@@ -7,7 +7,7 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kit.contracts.trial_id import TrialId
@@ -17,13 +17,14 @@ from kit.scoring.censoring import score_bounds
 from kit.scoring.results import collect
 from kit.scoring.trial import MISSED, TrialResult, exact
 from kit.study import exact as exact_module
+from kit.study.assignment import Part
 from kit.study.exact import ScoreExact, assigned_rules
 from kit.study.medians import outcome_of
 from kit.study.owed import Attempt, Result, board_of
 from kit.study.rivals import Rivals, read_rivals
 from kit.study.scheduling import Done
 from tests.scoring.boards import make_rules
-from tests.study.conftest import NoSignals, Place, Told, run_study
+from tests.study.conftest import NoSignals, Place, Told, run_study, untrained_executor
 
 BUDGET = 1000.0
 OWN_RULESET = ["the ruleset is not one of the kit's"]  # and nothing else
@@ -45,6 +46,7 @@ def known(trial_id: TrialId, seconds: float) -> TrialResult:
     return TrialResult(trial_id, MISSED if math.isinf(seconds) else exact(seconds), "known")
 
 
+@settings(deadline=None)
 @given(data=st.data())
 def test_scores_are_those_of_the_whole_study(data: st.DataObject) -> None:
     studies, trials = data.draw(st.integers(1, 4)), data.draw(st.integers(1, 3))
@@ -54,7 +56,7 @@ def test_scores_are_those_of_the_whole_study(data: st.DataObject) -> None:
     labels = [("w", None), ("z", None), *([("w", "v")] if variant else [])]
     every = {
         name: {
-            TrialId("sprint", name, base, side, study, trial): data.draw(TIMES)
+            TrialId("example", name, base, side, study, trial): data.draw(TIMES)
             for base, side in labels
             for study in range(1, studies + 1)
             for trial in range(1, trials + 1)
@@ -65,7 +67,8 @@ def test_scores_are_those_of_the_whole_study(data: st.DataObject) -> None:
     others = [known(*item) for name in ("rival", "third") for item in every[name].items()]
     assignment = SimpleNamespace(
         submission=SimpleNamespace(name="own"),
-        parts=tuple(SimpleNamespace(base=base, variant=side) for base, side in labels),
+        parts=tuple(Part(base, side, None) for base, side in labels),
+        ruleset=SimpleNamespace(name="example"),
         trial_ids=lambda: tuple(mine),
         trials=trials,
     )
@@ -108,10 +111,10 @@ def first_attempts(place: Place) -> dict[tuple[int, int], TrialRecord]:
 
 def run_exactly(place: Place, **changes: object) -> Told:
     told = Told()
-    study = place.study(**changes)  # type: ignore[arg-type]
-    run_study(
-        replace(study, scheduler=ScoreExact(study.assignment)), observer=told, signals=NoSignals()
-    )
+    with untrained_executor() as executor:
+        study = place.study(executor=executor, **changes)  # type: ignore[arg-type]
+        exact = replace(study, scheduler=ScoreExact(study.assignment))
+        run_study(exact, observer=told, signals=NoSignals())
     return told
 
 

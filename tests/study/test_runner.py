@@ -14,8 +14,16 @@ from kit.errors import TrialError, UsageError
 from kit.records.record import TrialState
 from kit.study.owed import Board, Phase
 from kit.study.runner import run_study
-from kit.study.scheduling import Done, Run
-from tests.study.conftest import Books, NoSignals, Place, Told, write_racer
+from kit.study.scheduling import Done, InOrder, Run
+from tests.study.conftest import (
+    CODE,
+    Books,
+    NoSignals,
+    Place,
+    Told,
+    untrained_executor,
+    write_racer,
+)
 
 ALL = [(1, 1), (1, 2), (2, 1), (2, 2)]
 
@@ -47,6 +55,34 @@ def test_a_study_runs_all_in_order_and_again_nothing(place: Place) -> None:
     again = Told()
     assert place.run(again) == board
     assert again.started_trials() == []
+
+
+def test_trials_run_at_once_as_far_as_the_executor_takes_them(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SECONDS", "1.5")
+    told = Told()
+    board = place.run(told, capacity=2)
+    assert set(decided(board).values()) == {TrialState.TARGET_REACHED}
+    ends = [i for i, (what, _) in enumerate(told.heard) if what == "ended"]
+    starts = [i for i, (what, _) in enumerate(told.heard) if what == "started"]
+    assert starts[1] < ends[0], "the second starts while the first one runs"
+    assert starts[2] > ends[0], "the third waits for an end"
+    place.verify()
+
+
+def test_a_scheduler_sees_the_trials_that_run(place: Place) -> None:
+    seen: list[list[Phase]] = []
+
+    class Looking(InOrder):
+        def next_decision(self, board: Board) -> Run | Done:
+            seen.append([standing.phase for standing in board.standings])
+            return super().next_decision(board)
+
+    with untrained_executor(2) as executor:
+        study = place.study(Looking(), executor, studies=[1])
+        run_study(study, observer=Told(), signals=NoSignals())
+    assert seen[:2] == [[Phase.OWED, Phase.OWED], [Phase.RUNNING, Phase.OWED]]
 
 
 def test_failures_are_results_and_are_not_repeated(
@@ -163,7 +199,7 @@ def test_two_studies_at_once_are_refused(place: Place) -> None:
 def test_a_submission_edited_while_its_study_runs_spoils_nothing(place: Place) -> None:
     def edit(what: str, detail: object) -> None:
         if what == "ended":
-            (place.submission / "submission.py").write_text("# something else\n")
+            (place.submission / "submission.py").write_text(CODE + "# something else\n")
 
     with pytest.raises(UsageError, match=r"Submission 'racer' was changed while its study runs"):
         place.run(Told(when=edit))

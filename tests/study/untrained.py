@@ -16,11 +16,11 @@ from typing import Any
 from kit.cli.main import main
 from kit.errors import TrialError
 from kit.exchange.messages import Report
+from kit.planning.request import TrialPlan
 from kit.records.record import Evaluation, Failure, TrialState
 from kit.referee.conduct import Conduct
 from kit.referee.events import Progress
 from kit.referee.recording import Ending
-from kit.rules.plan import TrialPlan
 
 _TICK_SECONDS = 0.01
 
@@ -29,7 +29,7 @@ def told(variable: str, default: str, plan: TrialPlan) -> str:
     """Return what the environment says of a trial."""
     common, *own = os.environ.get(variable, default).split()
     chosen = dict(entry.split("=") for entry in own)
-    return chosen.get(f"{plan.study}.{plan.trial}", common)
+    return chosen.get(f"{plan.id.study}.{plan.id.trial}", common)
 
 
 def untrained(self: Any, level: str) -> Ending:
@@ -44,7 +44,7 @@ def untrained(self: Any, level: str) -> Ending:
     plan: TrialPlan = self._plan
     clock, signals = self._clock, self._signals
     clock.switch("submission")
-    seconds, stop = float(told("SECONDS", "0.05", plan)), plan.stop
+    seconds, stop = float(told("SECONDS", "0.05", plan)), plan.request.stop
     stopped = stop is not None and stop.after_seconds < seconds
     if stop is not None and stopped:
         seconds = stop.after_seconds + _TICK_SECONDS

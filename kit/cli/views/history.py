@@ -12,8 +12,8 @@ from kit.cli.views.estimate import seconds_to_target
 from kit.referee.events import Progress
 
 if TYPE_CHECKING:
+    from kit.planning.request import TrialPlan
     from kit.records.record import Evaluation
-    from kit.rules.plan import TrialPlan
 
 NOT_STARTED = Progress("setup", 0, 0.0, 0.0, 0.0)
 SPEED_WINDOW_SECONDS = 5.0
@@ -33,10 +33,10 @@ class Goal:
     @classmethod
     def of(cls, plan: TrialPlan) -> Goal:
         """Read the goal from a plan."""
-        rules = plan.rules
+        rules = plan.request.rules
         return cls(
             title=f"{plan.id.label} · {plan.submission.name} · ruleset {plan.ruleset.name}"
-            f" · study {plan.study} · trial {plan.trial}",
+            f" · study {plan.id.study} · trial {plan.id.trial}",
             metric=rules.target.metric,
             higher_is_better=rules.target.higher_is_better,
             target=rules.target.validation,

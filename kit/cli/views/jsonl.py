@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
+    from kit.planning.request import TrialPlan
     from kit.records.record import Evaluation
     from kit.referee.events import Outcome, Progress
-    from kit.rules.plan import TrialPlan
 
 
 def finite(value: Any) -> Any:
@@ -38,8 +38,8 @@ class JsonLinesView:
             workload=plan.id.label,
             submission=plan.submission.name,
             ruleset=plan.ruleset.name,
-            study=plan.study,
-            trial=plan.trial,
+            study=plan.id.study,
+            trial=plan.id.trial,
             isolation=isolation,
             attempt=attempt,
             folder=str(folder),

@@ -19,9 +19,9 @@ from kit.cli.views.canvas import Canvas, Terminal
 from kit.cli.views.history import Goal, History
 
 if TYPE_CHECKING:
+    from kit.planning.request import TrialPlan
     from kit.records.record import Evaluation
     from kit.referee.events import Outcome, Progress
-    from kit.rules.plan import TrialPlan
 
 ROWS = 6
 _PHASES = {

@@ -11,9 +11,9 @@ from kit.cli.views import wording
 from kit.cli.views.history import Goal, History
 
 if TYPE_CHECKING:
+    from kit.planning.request import TrialPlan
     from kit.records.record import Evaluation
     from kit.referee.events import Outcome, Progress
-    from kit.rules.plan import TrialPlan
 
 SILENCE_SECONDS = 10.0
 

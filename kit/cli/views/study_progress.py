@@ -99,7 +99,7 @@ class StudyProgress:
     @property
     def finished(self) -> int:
         """Return how many trials nothing is owed of any more."""
-        return len(self.board.standings) - len(self.board.owed)
+        return sum(s.phase in (Phase.DONE, Phase.GIVEN_UP) for s in self.board.standings)
 
 
 def cell(standing: Standing) -> str:

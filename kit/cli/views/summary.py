@@ -88,7 +88,7 @@ def _result(outcome: Outcome, *, quick: bool) -> list[Section]:
     if record.state not in (TrialState.TARGET_REACHED, TrialState.OUT_OF_TIME):
         sections.append(Section("Reason", record.reason))
     first = first_evaluation(record, outcome.evaluations)
-    sections += [Section("First evaluation", first)] if first else []
+    sections += [Section("Beginning", first)] if first else []
     sections.append(Section("Standing", _standing(outcome)))
     flagged = [text for text in concerns(outcome) if text != record.reason]
     if quick and not flagged:
@@ -211,9 +211,10 @@ def _next_steps(
         steps.append(Section("Verify it", lines=(f"{kit} verify {shlex.quote(folder)}",)))
     if quick and state not in _QUICK_HEADLINES:
         steps.append(Section("Run it in full", lines=(run,)))
-    if state in (TrialState.FAILED, TrialState.RULE_VIOLATION):
+    separate = outcome.record.isolation != "inline"
+    if separate and state in (TrialState.FAILED, TrialState.RULE_VIOLATION):
         steps.append(Section("What the trainer printed", lines=(f"{folder}/log.txt",)))
-    if state is TrialState.FAILED:
+    if separate and state is TrialState.FAILED:
         steps.append(Section("Try it in one process, under a debugger", lines=(f"{run} --inline",)))
     elif state is TrialState.INTERRUPTED:
         steps.append(Section("Repeat it", lines=(run,)))

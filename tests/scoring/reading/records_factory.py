@@ -7,8 +7,8 @@ from typing import Any
 
 from kit.contracts.target import Target
 from kit.records.record import RulesRecord, TrialState
-from kit.records.source_digest import digest_files
 from kit.rules.ruleset import Ruleset, load_ruleset
+from kit.rules.source_digest import digest_files
 from tests.records.factory import SCHEDULE, Results, Trial, make_trial, study_body
 
 RULESET = """
@@ -43,6 +43,13 @@ tuning:
   default: {tuning}
 """
 POINTS = "{points: [{learning_rate: 0.001, nesterov: true, warmup_steps: 10}]}"
+CODE = """\
+HYPERPARAMETERS = {
+    "learning_rate": {"meaning": "any"},
+    "nesterov": {"type": "bool", "meaning": "any"},
+    "warmup_steps": {"type": "int", "meaning": "any"},
+}
+"""
 FIXED = "{fixed: {learning_rate: 0.001, nesterov: true, warmup_steps: 10}}"
 
 
@@ -56,7 +63,7 @@ def ruleset_file(folder: Path) -> Path:
 def source(name: str, tuning: str = POINTS) -> dict[str, bytes]:
     """Return the files of a submission."""
     manifest = MANIFEST.format(name=name, tuning=tuning)
-    return {"submission.yaml": manifest.encode(), "submission.py": b"pass\n"}
+    return {"submission.yaml": manifest.encode(), "submission.py": CODE.encode()}
 
 
 def run(

@@ -5,13 +5,17 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Mapping
+from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from kit.study.child import Ended, run_child
+from kit.contracts.trial_id import TrialId
+from kit.study.executor import Ended, Event, LocalExecutor
 
 
 class Asked:
@@ -28,13 +32,56 @@ class Asked:
         return self.names[0] if self.names else None
 
 
+REQUEST = SimpleNamespace(id=TrialId("r", "s", "w", None, 1, 1), encode=lambda: "the request")
+
+
 def run(
     code: str, signals: Asked | None = None, event=None
 ) -> tuple[Ended, list[Mapping[str, Any]]]:
     events: list[Mapping[str, Any]] = []
-    command = [sys.executable, "-c", "import sys, time, os, signal\n" + code]
-    ended = run_child(command, event=event or events.append, signals=signals or Asked())
-    return ended, events
+    signals, hear = signals or Asked(), event or events.append
+    program = [sys.executable, "-c", "import sys, time, os, signal\n" + code]
+    handed_on = 0
+    with LocalExecutor(program=program) as executor:
+        executor.submit(REQUEST)  # type: ignore[arg-type]
+        while True:
+            if signals.count > handed_on:
+                if handed_on:
+                    executor.kill()
+                else:
+                    executor.interrupt(signals.names[0])
+                handed_on = signals.count
+            happened = executor.next()
+            if isinstance(happened, Event):
+                hear(happened.fields)
+            elif isinstance(happened, Ended):
+                return happened, events
+
+
+def test_a_process_gets_its_request_on_stdin() -> None:
+    _, events = run('print(\'{"event": "x", "got": "%s"}\' % sys.stdin.read(), file=sys.stderr)')
+    assert events == [{"event": "x", "got": "the request"}]
+
+
+def test_two_trials_run_at_once() -> None:
+    """Each waits for the file of the other, so that one after the other would never end."""
+    code = (
+        "import sys, pathlib, time; own, other = sys.stdin.read().split()\n"
+        "pathlib.Path(own).touch()\n"
+        "while not pathlib.Path(other).exists(): time.sleep(0.01)\n"
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        names = [f"{folder}/{n}" for n in (1, 2)]
+        with LocalExecutor(capacity=2, program=[sys.executable, "-c", code]) as executor:
+            for number, (own, other) in enumerate([names, names[::-1]], start=1):
+                trial = replace(REQUEST.id, trial=number)
+                text = f"{own} {other}"
+                executor.submit(SimpleNamespace(id=trial, encode=lambda text=text: text))
+            ended: list[Ended] = []
+            while len(ended) < 2:
+                happened = executor.next()
+                ended += [happened] if isinstance(happened, Ended) else []
+    assert {(one.id.trial, one.status) for one in ended} == {(1, 0), (2, 0)}
 
 
 def test_events_and_other_lines_are_told_apart() -> None:
@@ -119,9 +166,9 @@ def test_an_error_of_the_observer_leaves_no_process_behind() -> None:
 
 @pytest.mark.parametrize("right", [True, False])
 def test_a_tied_run_dies_with_its_parent(right: bool) -> None:
-    """`--tied-to` of `kit run`: killed by the kernel, or at once where the parent is gone."""
+    """`--tied-to` of `kit referee`: killed by the kernel, or at once where the parent is gone."""
     child = (
-        "import os, sys, time; from kit.cli.run import _tie; _tie(int(sys.argv[1]));"
+        "import os, sys, time; from kit.cli.referee import _tie; _tie(int(sys.argv[1]));"
         "print('tied', os.getpid(), flush=True); time.sleep(60)"
     )
     parent = (

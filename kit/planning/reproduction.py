@@ -2,24 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from kit import registry
+from kit import CONTRACT, __version__, contract_of, registry
 from kit.errors import InvalidSubmission, UsageError, VerificationError
+from kit.planning.request import Execution, TrialRequest
 from kit.records.archive import unpack
 from kit.records.files import SUBMISSION, read_regular
 from kit.records.record import Evaluation, TrialRecord
-from kit.records.source_digest import digest_files
 from kit.rules.availability import workload_rules
 from kit.rules.folder import write_folder
-from kit.rules.plan import QUICK_SUFFIX, TrialPlan
 from kit.rules.ruleset import Ruleset, WorkloadRules, load_ruleset
 from kit.rules.seeds import TrialSeeds
+from kit.rules.source_digest import digest_files
 from kit.rules.submission import Submission, load_submission
 
 REPRODUCES = "it reproduces a record"
+_QUICK_SUFFIX = "-quick"  # of the ruleset's name in records of --quick before version 0.2
 LEEWAY = 10.0  # times the budget that a rerun may take: it ends at the last recorded step anyway
+
+
+def check_contract(record: TrialRecord, environment: Mapping[str, Any]) -> None:
+    """Check that the archived submission is written for this version of the kit.
+
+    Args:
+        record: names the version that it ran under.
+        environment: the content of its `environment.json`, which names the revision.
+
+    Raises:
+        UsageError: it is written for another contract.
+    """
+    written_for = contract_of(record.kit_version)
+    if written_for == CONTRACT:
+        return
+    source = environment.get("source")
+    revision = source.get("revision") if isinstance(source, dict) else None
+    known = isinstance(revision, str) and re.fullmatch(r"[0-9a-f]{40}", revision)
+    raise UsageError(
+        f"The record's submission is written for contract {written_for}, of kit "
+        f"{record.kit_version}; this is kit {__version__} with contract {CONTRACT}. Check out "
+        f"{f'revision {revision}' if known else f'version {record.kit_version}'} of the kit and "
+        "reproduce it there."
+    )
 
 
 def ruleset_of_record(record: TrialRecord, given: str | Path | None) -> Ruleset:
@@ -32,7 +60,7 @@ def ruleset_of_record(record: TrialRecord, given: str | Path | None) -> Ruleset:
     Raises:
         UsageError: it is not here, or is another version.
     """
-    name = record.rules.ruleset.removesuffix(QUICK_SUFFIX)
+    name = record.rules.ruleset.removesuffix(_QUICK_SUFFIX)
     if given is None and name not in registry.ruleset_names():
         raise UsageError(
             f"The record was made under ruleset {name!r}, which is not one of the kit's: "
@@ -83,8 +111,10 @@ def plan_again(
     *,
     submission: Submission,
     ruleset: Ruleset,
-) -> TrialPlan:
-    """Return the plan of the same trial, evaluated at the recorded steps; never official.
+    results: Path,
+    execution: Execution,
+) -> TrialRequest:
+    """Return the request of the same trial, evaluated at the recorded steps; never official.
 
     The submission is told the recorded budget. The referee grants it more, because evaluations at
     the end of a budget would otherwise depend on a second more or less.
@@ -97,22 +127,22 @@ def plan_again(
             f"The record has no evaluation, so there is no curve to compare: it ended as "
             f"{record.state}: {record.reason}"
         )
-    told = record.rules.max_runtime_seconds
-    plan = TrialPlan(
-        ruleset=ruleset,
+    request = TrialRequest(
+        id=replace(record.id, ruleset=ruleset.name),
+        ruleset=ruleset.name if ruleset.is_shipped else str(ruleset.path),
+        ruleset_sha256=ruleset.sha256,
+        submission=submission.folder.absolute(),
+        submission_sha256=submission.sha256,
+        results=results.absolute(),
         rules=_rules(record, workload_rules(ruleset, record.workload, record.variant)),
-        workload=record.workload,
-        variant=record.variant,
-        submission=submission,
-        study=record.study,
-        trial=record.trial,
         hyperparameters=record.hyperparameters,
         batch_size=record.batch_size,
         seeds=TrialSeeds.from_secret(bytes.fromhex(record.seeds.secret)),
         unofficial_reasons=(REPRODUCES,),
-        told_runtime_seconds=told,
+        told_runtime_seconds=record.rules.max_runtime_seconds,
+        execution=execution,
     )
-    return plan.evaluated_at([evaluation.step for evaluation in evaluations])
+    return request.evaluated_at([evaluation.step for evaluation in evaluations])
 
 
 def _rules(record: TrialRecord, rules: WorkloadRules) -> WorkloadRules:

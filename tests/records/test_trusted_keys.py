@@ -7,7 +7,7 @@ import pytest
 from kit import registry
 from kit.errors import InvalidFile
 from kit.records.signing import PublicKey
-from kit.rules.trusted_keys import load_trusted_keys
+from kit.records.trusted_keys import load_trusted_keys
 
 KEY = "{{name: {name}, role: {role}, public_key: {key}}}"
 

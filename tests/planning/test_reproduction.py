@@ -8,15 +8,21 @@ from typing import Any
 
 import pytest
 
+from kit import __version__
 from kit.errors import InvalidSubmission, UsageError
+from kit.planning.plan import plan_trial
+from kit.planning.reproduction import (
+    archived_submission,
+    check_contract,
+    plan_again,
+    ruleset_of_record,
+)
+from kit.planning.request import Execution, TrialRequest
 from kit.records.archive import pack
 from kit.records.files import SUBMISSION
 from kit.records.record import RulesRecord, TrialRecord
-from kit.records.source_digest import digest_files
-from kit.rules.plan import TrialPlan
-from kit.rules.planning import plan_trial
-from kit.rules.reproduction import archived_submission, plan_again, ruleset_of_record
 from kit.rules.ruleset import load_ruleset
+from kit.rules.source_digest import digest_files
 from kit.rules.submission import load_submission
 from tests.records.factory import SCHEDULE, make_trial
 
@@ -25,22 +31,22 @@ POINTS = "default: {points: [{a: 1}, {a: 2}]}"
 FIXED = "default: {fixed: {a: 1}}"
 
 
-def recorded(plan: TrialPlan, **changes: Any) -> TrialRecord:
+def recorded(plan: TrialRequest, **changes: Any) -> TrialRecord:
     """Return a record of a plan, as far as a rerun needs it."""
     target = plan.rules.target
     fields = {
-        "workload": plan.workload,
-        "variant": plan.variant,
-        "submission": plan.submission.name,
-        "submission_sha256": plan.submission.sha256,
-        "study": plan.study,
-        "trial": plan.trial,
+        "workload": plan.id.workload,
+        "variant": plan.id.variant,
+        "submission": plan.id.submission,
+        "submission_sha256": plan.submission_sha256,
+        "study": plan.id.study,
+        "trial": plan.id.trial,
         "hyperparameters": dict(plan.hyperparameters),
         "batch_size": plan.batch_size,
         "rules": RulesRecord(
-            ruleset=plan.ruleset.name,
-            ruleset_sha256=plan.ruleset.sha256,
-            scale=plan.ruleset.scale,
+            ruleset=plan.id.ruleset,
+            ruleset_sha256=plan.ruleset_sha256,
+            scale="mini",
             target=target,
             max_runtime_seconds=plan.rules.max_runtime_seconds,
             eval_period_seconds=plan.rules.eval_period_seconds,
@@ -59,6 +65,32 @@ def archive(folder: Path, files: dict[str, bytes]) -> TrialRecord:
     """Write an archive into `folder` and return a record of it."""
     (folder / SUBMISSION).write_bytes(pack(files))
     return make_trial(submission="tuned", submission_sha256=digest_files(files)).record
+
+
+REVISION = "933b705685bfca879f1605e22bc552b7dfd5d0af"
+
+
+@pytest.mark.parametrize(
+    ("environment", "what"),
+    [
+        ({"source": {"revision": REVISION}}, f"revision {REVISION}"),
+        ({"source": {"revision": "--hard"}}, "version 0.1.0"),
+        ({"source": None}, "version 0.1.0"),
+        ({}, "version 0.1.0"),
+    ],
+)
+def test_a_submission_of_an_earlier_contract_names_the_kit_that_it_needs(
+    environment: dict[str, Any], what: str
+) -> None:
+    record = make_trial(kit_version="0.1.0").record
+    with pytest.raises(UsageError) as caught:
+        check_contract(record, environment)
+
+    assert str(caught.value) == (
+        f"The record's submission is written for contract 1, of kit 0.1.0; this is kit "
+        f"{__version__} with contract 2. Check out {what} of the kit and reproduce it there."
+    )
+    check_contract(make_trial(kit_version=__version__).record, environment)
 
 
 @pytest.mark.parametrize("tuning", [None, POINTS, FIXED], ids=["search space", "list", "self"])
@@ -81,8 +113,10 @@ def test_the_plan_is_that_of_the_record(
         make_trial().evaluations,
         submission=load_submission("tuned"),
         ruleset=ruleset,
+        results=project / "again",
+        execution=Execution(),
     )
-    for field in ("workload", "variant", "study", "trial", "hyperparameters", "batch_size"):
+    for field in ("id", "hyperparameters", "batch_size"):
         assert getattr(plan, field) == getattr(made, field), field
     assert plan.seeds == made.seeds
     assert plan.evaluate_at_steps == (1, 101, 201, 301)
@@ -102,7 +136,7 @@ def test_another_version_or_name_of_the_ruleset_is_refused(
         results=project / "results", config=project / "config",
     )  # fmt: skip
     record = recorded(made)
-    assert ruleset_of_record(record, "tiny").sha256 == made.ruleset.sha256
+    assert ruleset_of_record(record, "tiny").sha256 == made.ruleset_sha256
     with pytest.raises(UsageError, match=r"made under ruleset 'tiny' .*; 'huge' here has"):
         ruleset_of_record(record, "huge")
     (project / "rules" / "tiny.yaml").write_text(

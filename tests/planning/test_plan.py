@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,13 +10,15 @@ import pytest
 
 from kit import registry
 from kit.errors import InvalidFile, InvalidSubmission, NotAvailable, UnknownName, UsageError
+from kit.planning.plan import plan_run, plan_trial
+from kit.planning.request import TrialRequest
 from kit.records.ledger import LEDGER, Ledger
+from kit.records.ledger_entry import Identification
 from kit.records.signing import load_or_create_key
-from kit.rules.plan import TrialPlan
-from kit.rules.planning import plan_trial
 from kit.rules.ruleset import load_ruleset
 from kit.rules.sampling import sample
 from kit.rules.seeds import RunSecret, TrialSeeds
+from kit.rules.submission import load_submission
 
 Add = Callable[..., Path]
 POINTS = "default: {points: [{a: 1}, {a: 2}]}"
@@ -23,10 +26,10 @@ FIXED = "default: {fixed: {a: 1}}"
 
 
 @pytest.fixture
-def plan(project: Path) -> Callable[..., TrialPlan]:
+def plan(project: Path) -> Callable[..., TrialRequest]:
     """Return `plan_trial` with defaults for this project."""
 
-    def with_defaults(**arguments: Any) -> TrialPlan:
+    def with_defaults(**arguments: Any) -> TrialRequest:
         defaults: dict[str, Any] = {
             "workload": "digits",
             "submission": "tuned",
@@ -39,7 +42,7 @@ def plan(project: Path) -> Callable[..., TrialPlan]:
     return with_defaults
 
 
-Plan = Callable[..., TrialPlan]
+Plan = Callable[..., TrialRequest]
 
 
 def refusal(plan: Plan, error: type[Exception] = UsageError, **arguments: Any) -> str:
@@ -53,12 +56,12 @@ def test_a_plan_joins_rules_submission_and_seeds(plan: Plan, add_submission: Add
     add_submission()
     made = plan(variant="silu", study=2, trial=3)
 
-    assert (made.workload, made.variant, made.id.label) == ("digits", "silu", "digits_silu")
-    assert (made.study, made.trial, made.batch_size) == (2, 3, 16)
+    assert (made.id.workload, made.id.variant, made.id.label) == ("digits", "silu", "digits_silu")
+    assert (made.id.study, made.id.trial, made.batch_size) == (2, 3, 16)
     assert (made.rules.target.validation, made.rules.target.test) == (0.7, 0.8)
     assert (made.rules.step_hint, made.rules.max_runtime_seconds) == (50, 20)
     assert made.rules.variants == {}
-    assert made.submission.name == "tuned"
+    assert made.id.submission == "tuned"
     assert made.unofficial_reasons == ()
 
 
@@ -71,13 +74,14 @@ def test_a_repeated_attempt_has_the_same_point_and_seeds(plan: Plan, add_submiss
 def run_secret(project: Path) -> RunSecret:
     """Return the secret as the holder of the key recomputes it."""
     key = load_or_create_key(project / "config")
-    (genesis,) = Ledger(project / "results" / LEDGER).entries()
-    name = genesis.body["ledger"]
-    purpose = f"stopwatch secret|run|{name}|tiny|tuned".encode()
+    ruleset = hashlib.sha256((project / "rules" / "tiny.yaml").read_bytes()).hexdigest()
+    tuning = load_submission("tuned").tuning_for("tiny").model_dump(mode="json", exclude_none=True)
+    declared = hashlib.sha256(json.dumps(tuning, sort_keys=True).encode()).hexdigest()
+    purpose = f"stopwatch secret|run|{ruleset}|{declared}".encode()
     return RunSecret(hashlib.sha256(key.sign(purpose)).digest())
 
 
-def test_seeds_derive_from_the_key_and_the_ledger(
+def test_seeds_derive_from_the_key_the_ruleset_and_the_search_space(
     plan: Plan, add_submission: Add, project: Path
 ) -> None:
     add_submission()
@@ -86,6 +90,25 @@ def test_seeds_derive_from_the_key_and_the_ledger(
 
     assert made.seeds == study.trial("digits", 3)
     assert made.study_commitment == study.commitment
+
+
+def test_hosts_of_one_organizer_deal_from_one_set_of_points(
+    plan: Plan, add_submission: Add, project: Path
+) -> None:
+    """Studies divided between hosts never have the same points, whatever the host or the code."""
+    folder = add_submission()
+    here = plan(study=1)
+    (folder / "submission.py").write_text("# edited\n" + (folder / "submission.py").read_text())
+    there = plan(study=1, results=project / "another host")
+
+    assert there.hyperparameters == here.hyperparameters
+    assert there.seeds == here.seeds
+    every = [
+        tuple(plan(study=s, trial=t, results=project / f"host {s}").hyperparameters.values())
+        for s in (1, 2, 3)
+        for t in (1, 2, 3, 4)
+    ]
+    assert len(set(every)) == len(every)
 
 
 def test_the_points_of_all_studies_are_drawn_once_and_dealt(
@@ -98,14 +121,14 @@ def test_the_points_of_all_studies_are_drawn_once_and_dealt(
         for trial in (1, 2, 3, 4)
     ]
     run = run_secret(project)
-    search_space = plan().submission.tuning_for("tiny").search_space
+    search_space = load_submission("tuned").tuning_for("tiny").search_space
 
     assert search_space is not None
     assert dealt == sample(search_space, 12, run.shuffle_seed)
     assert dealt != sample(search_space, 12)
 
 
-def test_every_workload_and_ledger_shares_or_separates_points_as_the_rules_say(
+def test_workloads_share_points_and_keys_separate_seeds(
     plan: Plan, add_submission: Add, project: Path
 ) -> None:
     add_submission()
@@ -113,18 +136,7 @@ def test_every_workload_and_ledger_shares_or_separates_points_as_the_rules_say(
 
     assert made.hyperparameters == variant.hyperparameters
     assert made.seeds != variant.seeds
-    assert plan(results=project / "others").seeds != made.seeds
     assert plan(config=project / "other-key").seeds != made.seeds
-
-
-def test_a_moved_results_folder_keeps_its_seeds(
-    plan: Plan, add_submission: Add, project: Path
-) -> None:
-    add_submission()
-    made = plan()
-    (project / "results").rename(project / "moved")
-
-    assert plan(results=project / "moved").seeds == made.seeds
 
 
 def test_a_list_is_taken_in_order_in_every_study(plan: Plan, add_submission: Add) -> None:
@@ -167,11 +179,11 @@ def test_a_seed_by_hand_is_unofficial_and_needs_no_secret(
     plan: Plan, add_submission: Add, project: Path
 ) -> None:
     add_submission()
-    made = plan(seed=7, unofficial_reasons=("--quick",))
+    made = plan(seed=7)
 
     assert made.seeds == TrialSeeds.by_hand(7)
     assert made.study_commitment is None
-    assert made.unofficial_reasons == ("--quick", "the seed was given by hand")
+    assert made.unofficial_reasons == ("the seed was given by hand",)
     assert made.hyperparameters == plan(seed=7, results=project / "others").hyperparameters
     assert not (project / "config").exists()
 
@@ -333,7 +345,7 @@ def test_both_sides_of_a_comparison_share_the_seeds_of_each_pair(
     own = plan(comparison="a_vs_b", study=7, trial=2)
     other = plan(comparison="a_vs_b", study=7, trial=2, submission="other")
     assert own.seeds == other.seeds
-    assert (own.study, own.trial) == (7, 2), "pairs go beyond the ruleset's studies"
+    assert (own.id.study, own.id.trial) == (7, 2), "pairs go beyond the ruleset's studies"
     assert plan(comparison="a_vs_b", study=8, trial=2).seeds != own.seeds
     assert plan(comparison="a_vs_c", study=7, trial=2).seeds != own.seeds
     assert plan(comparison="a_vs_b", study=8, trial=2).hyperparameters == own.hyperparameters
@@ -357,3 +369,33 @@ def test_wheels_that_the_ruleset_does_not_list_make_a_trial_unofficial(
     text = rules.read_text().replace("  max_bytes:", f"  allowed_wheels: [{wheel}]\n  max_bytes:")
     rules.write_text(text)
     assert plan().unofficial_reasons == ()
+
+
+def test_edited_code_runs_for_development_and_leaves_the_study_alone(
+    plan: Plan, add_submission: Add, project: Path
+) -> None:
+    folder = add_submission()
+    places = {"results": project / "results", "config": project / "config"}
+    asked = {"workload": "digits", "submission": "tuned", "ruleset": "tiny", **places}
+    first = plan_run(**asked)
+    assert (first.results, first.unofficial_reasons) == (project / "results", ())
+    which = Identification(
+        ruleset="tiny",
+        ruleset_sha256=first.ruleset_sha256,
+        workload_label="digits",
+        submission="tuned",
+        submission_sha256=first.submission_sha256,
+        study=1,
+        trial=1,
+        attempt=1,
+        seed_commitment=first.seeds.commitment,
+        isolation="process",
+    )
+    Ledger(project / "results" / LEDGER).start(which, load_or_create_key(project / "config"))
+    (folder / "submission.py").write_text("# edited\n" + (folder / "submission.py").read_text())
+    edited = plan_run(**asked)
+    version = f"tuned-{edited.submission_sha256[:12]}"
+    assert edited.results == project / "results" / "development" / version
+    assert edited.unofficial_reasons == (
+        "the submission differs from the one that began this study",
+    )

@@ -99,10 +99,10 @@ def read_record(folder: Path) -> tuple[TrialRecord, list[Evaluation]]:
     Raises:
         InvalidFile: a file is missing, or is not exactly what the kit writes.
     """
-    record = decode_record(_read(folder / TRIAL), folder / TRIAL)
+    record = decode_record(read_file(folder / TRIAL), folder / TRIAL)
     path = folder / EVALUATIONS
     try:
-        return record, decode_evaluations(_read(path))
+        return record, decode_evaluations(read_file(path))
     except ValueError as error:
         raise InvalidFile(f"{path}: {error}. Restore the file from a copy.") from None
 
@@ -212,7 +212,12 @@ def read_regular(path: Path) -> bytes:
     return content
 
 
-def _read(path: Path) -> bytes:
+def read_file(path: Path) -> bytes:
+    """Return a file's content, as `read_regular` does; the error names the file.
+
+    Raises:
+        InvalidFile: see there.
+    """
     try:
         return read_regular(path)
     except VerificationError as error:

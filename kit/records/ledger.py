@@ -25,7 +25,7 @@ from pydantic import BaseModel
 from kit.errors import TrialError, UsageError, VerificationError
 from kit.records.atomic import disk_errors, sync_folder, write_atomic
 from kit.records.attempts import Tried
-from kit.records.files import read_regular
+from kit.records.files import read_file
 from kit.records.ledger_entry import (
     GENESIS,
     LEDGER_FORMAT,
@@ -165,7 +165,7 @@ class Ledger:
         """
         if not self.path.exists():
             return []
-        complete = read_regular(self.path).split(b"\n")[:-1]
+        complete = read_file(self.path).split(b"\n")[:-1]
         return [
             self._parse(line + b"\n", f"line {number}")
             for number, line in enumerate(complete, start=1)

@@ -10,7 +10,7 @@ import pytest
 from kit.contracts.trial_id import TrialId
 from kit.errors import UsageError, VerificationError
 from kit.records.record import StopReason, TrialState
-from kit.records.source_digest import digest_files
+from kit.rules.source_digest import digest_files
 from kit.scoring.leaderboard import score
 from kit.scoring.reading.load import Request, find_form, load
 from tests.records.factory import LOG, Results, make_trial

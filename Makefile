@@ -28,7 +28,7 @@ TARGET ?= cpu
 BASE_IMAGE ?=
 CHOICES = $(sort $(notdir $(patsubst %/workload.yaml,%,$(wildcard workloads/*/workload.yaml))))
 
-.PHONY: help setup run workload-given study plan compare compared-given score calibrate leaderboard test test-docker test-all lint docs image lock clean FORCE
+.PHONY: help setup run workload-given study plan compare compared-given score calibrate leaderboard test test-docker test-all fuzz lint docs image lock clean FORCE
 
 help: ## List the targets
 	@echo 'Stopwatch: an honest referee for training algorithms. Start with:'
@@ -86,6 +86,9 @@ test-docker: image ## Run the tests that need a container engine, and the image 
 
 test-all: $(STAMP) ## Run the slow tests too
 	@$(VENV)/bin/python -m pytest -q -m 'not docker and not gpu' $(ARGS)
+
+fuzz: $(STAMP) ## Feed every parser changed inputs, kill processes at random moments: [N=1000000 ARGS='--kills 34']
+	@$(VENV)/bin/python -m tests.fuzz $(if $(N),--inputs '$(N)') $(ARGS)
 
 lint: $(STAMP) ## Check style, format and types
 	@$(VENV)/bin/ruff check .

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kit import contract_of
 from kit.errors import KitError
 from kit.records.disturbance import disturbances
 from kit.records.files import ENVIRONMENT, SUBMISSION, TRIAL
 from kit.records.findings import Finding, Status
-from kit.records.record import TrialRecord, is_weaker
+from kit.records.record import Evaluation, TrialRecord, TrialState, is_weaker
 from kit.rules.source_digest import digest_files
+
+if TYPE_CHECKING:
+    from kit.rules.ruleset import Ruleset
 
 
 def check_source(record: TrialRecord, files: Mapping[str, bytes]) -> Finding:
@@ -31,7 +34,10 @@ def check_source(record: TrialRecord, files: Mapping[str, bytes]) -> Finding:
 
 
 def check_rules(
-    record: TrialRecord, files: Mapping[str, bytes], environment: bytes
+    record: TrialRecord,
+    files: Mapping[str, bytes],
+    environment: bytes,
+    evaluations: Sequence[Evaluation],
 ) -> list[Finding]:
     """Check target, budget, batch size, points and limits against ruleset and submission.
 
@@ -39,6 +45,7 @@ def check_rules(
         record: the trial.
         files: the archived submission.
         environment: the content of `environment.json`.
+        evaluations: its rows.
 
     Only the very ruleset that the record names can tell; when it is not here, a note says so.
     """
@@ -55,6 +62,7 @@ def check_rules(
         return [Finding("rules", "note", TRIAL, text)]
     try:
         differences = list(_differences(record, files, environment))
+        differences += _pauses(record, evaluations, ruleset)
     except KitError as error:
         differences = [str(error)]
     status: Status = "problem" if record.official else "note"
@@ -62,6 +70,23 @@ def check_rules(
     return [Finding("rules", status, TRIAL, text) for text in differences] or [
         Finding("rules", "ok", TRIAL, fine)
     ]
+
+
+def _pauses(
+    record: TrialRecord, evaluations: Sequence[Evaluation], ruleset: Ruleset
+) -> Iterator[str]:
+    """Yield what should have ended the trial as a violation: CPU time while its clock stood."""
+    if not record.official or record.state is TrialState.RULE_VIOLATION:
+        return
+    allowed = ruleset.pause_cpu_tolerance_seconds
+    for row in evaluations:
+        if not row.pause_cpu_seconds <= allowed:
+            yield (
+                f"official is true, but the trainer used {row.pause_cpu_seconds:.2f} s of CPU time "
+                f"during evaluation {row.index}; {allowed:.2f} s are tolerated."
+            )
+    if ruleset.pause_cpu_clock != "ticks" == getattr(record.freezing, "cpu_clock", None):
+        yield "official is true, but CPU times are in ticks and the ruleset requires nanoseconds."
 
 
 def _differences(

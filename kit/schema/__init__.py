@@ -1,1 +1,1 @@
-"""YAML files of one meaning, checked against schemas; knows nothing of what they are for."""
+"""Files of one meaning, YAML and canonical JSON, and their schemas; not what they are for."""

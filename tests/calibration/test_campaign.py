@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from kit import paths
-from kit.cli.calibrate_setup import DOCUMENT, FRAGMENT, Asked, prepare
+from kit.calibration.procedure import DOCUMENT, FRAGMENT, Asked, prepare
 from kit.contracts.trial_id import TrialId
 from kit.errors import UsageError
 from kit.planning.request import Execution
@@ -110,7 +110,7 @@ def verify(home: Path) -> None:
 
 KILLED = """
 from pathlib import Path
-from kit.cli.calibrate_setup import prepare
+from kit.calibration.procedure import prepare
 from tests.calibration.test_campaign import asked, run_untrained
 prepare(asked(Path({home!r}))).carry_out(run_untrained)
 """

@@ -27,6 +27,7 @@ tuning:
   self_tuning: {studies: 2, runtime_factor: 1.5}
 evaluations: {schedule: fixed, late_seconds: 2, late_period_share: 0.05}
 pause_cpu_tolerance_seconds: 0.1
+pause_cpu_clock: ticks
 submission_limits:
   max_bytes: 10000
   max_compressed_bytes: 5000

@@ -25,6 +25,7 @@ tuning:
   self_tuning: {studies: 2, runtime_factor: 1.5}
 evaluations: {schedule: after_previous, late_seconds: 2, late_period_share: 0.05}
 pause_cpu_tolerance_seconds: 0.1
+pause_cpu_clock: ticks
 submission_limits: {max_bytes: 1000000, max_compressed_bytes: 16384, suffixes: [.py, .yaml]}
 scoring: {r_max: 4, reference: first}
 workloads:

@@ -11,11 +11,11 @@ from pydantic import Field
 from kit import paths
 from kit.errors import NotAvailable
 from kit.rules.hyperparameters import HyperparameterName
-from kit.rules.ruleset import Name
 from kit.rules.sampling import sample
 from kit.rules.submission import Dimension, Submission
 from kit.schema.strict_yaml import shown
 from kit.schema.validation import Schema, load
+from kit.schema.values import Name
 
 SHIPPED = paths.RULES / "calibration" / "spaces.yaml"
 Space = Annotated[dict[HyperparameterName, Dimension], Field(min_length=1, max_length=100)]

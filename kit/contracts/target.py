@@ -12,14 +12,16 @@ from kit.schema.validation import Schema
 
 MetricName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$", max_length=80)]
 
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+
 
 class Target(Schema):
     """A threshold for a metric. Only `validation` decides; `test` is informative."""
 
     metric: MetricName
     higher_is_better: bool
-    validation: float
-    test: float | None = None
+    validation: Finite
+    test: Finite | None = None
 
     def reached_by(self, value: float | None) -> bool:
         """Tell whether a validation metric reaches the target; NaN and infinities never do."""

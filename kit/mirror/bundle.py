@@ -14,10 +14,9 @@ from pathlib import Path
 from kit.errors import VerificationError
 from kit.records.attestation import open_envelope
 from kit.records.chain import Chain
-from kit.records.files import ATTESTATION, ATTESTED
+from kit.records.files import ATTESTATION, ATTESTED, read_file, read_regular
 from kit.records.findings import VerificationReport
 from kit.records.ledger import LEDGER
-from kit.records.verify import read_regular
 from kit.rules.source_digest import digest_files
 
 EVIDENCE_TYPE = "stopwatch-evidence"
@@ -52,7 +51,7 @@ def ledger_name(chain: Chain) -> str:
     """Return a ledger's random name; of one that is damaged from the start, its digest."""
     if chain.entries and chain.entries[0].kind == "genesis":
         return str(chain.entries[0].body["ledger"])
-    return hashlib.sha256(chain.path.read_bytes()).hexdigest()[:_ID_DIGITS]
+    return hashlib.sha256(read_file(chain.path)).hexdigest()[:_ID_DIGITS]
 
 
 def read_record_files(report: VerificationReport) -> dict[str, bytes]:
@@ -93,7 +92,7 @@ def ledger_bundle(chain: Chain) -> Bundle:
     """Return the complete lines of a ledger; its head names the version."""
     content = b"".join(entry.line for entry in chain.entries)
     if chain.problem:
-        content = read_regular(chain.path)
+        content = read_file(chain.path)
     digest = hashlib.sha256(content).hexdigest()
     head = chain.entries[-1].sha256 if chain.entries and not chain.problem else digest
     return Bundle(

@@ -16,6 +16,7 @@ from kit.errors import InvalidFile
 from kit.mirror.bundle import Bundle
 from kit.mirror.replay import Replay
 from kit.mirror.worker import Answer
+from kit.records.files import read_file
 from kit.records.ledger_entry import Entry, parse_entry
 
 WITNESS_TYPE = "stopwatch-witness"
@@ -36,12 +37,11 @@ def read_head(path: Path) -> Head | None:
     """Read the last complete line of a ledger; None while there is none.
 
     Raises:
-        InvalidFile: the first or the last line is not an entry.
+        InvalidFile: the file cannot be read, or its first or last line is not an entry.
     """
-    try:
-        complete = path.read_bytes().rpartition(b"\n")[0]
-    except FileNotFoundError:
+    if not path.exists():
         return None
+    complete = read_file(path).rpartition(b"\n")[0]
     if not complete:
         return None
     try:

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from kit import CONTRACT, __version__, contract_of, registry
-from kit.errors import InvalidSubmission, UsageError
+from kit.errors import InvalidSubmission, UsageError, VerificationError
 from kit.planning.request import Execution, TrialRequest
 from kit.records.archive import unpack
-from kit.records.files import SUBMISSION
+from kit.records.files import SUBMISSION, read_regular
 from kit.records.record import Evaluation, TrialRecord
 from kit.rules.availability import workload_rules
 from kit.rules.folder import write_folder
@@ -87,8 +87,8 @@ def archived_submission(
     """
     path = folder / SUBMISSION
     try:
-        files = unpack(path.read_bytes())
-    except (OSError, ValueError) as error:
+        files = unpack(read_regular(path))
+    except (VerificationError, ValueError) as error:
         raise InvalidSubmission(f"{path}: the archive does not open: {error}.") from None
     if digest_files(files) != record.submission_sha256:
         raise InvalidSubmission(f"{path}: not the source that ran, by its digest.")

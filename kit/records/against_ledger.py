@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from kit.records.attempts import REPEATABLE
@@ -10,6 +10,7 @@ from kit.records.attestation import Attestation
 from kit.records.chain import Chain
 from kit.records.files import ATTESTATION, TRIAL
 from kit.records.findings import Finding
+from kit.records.folders import attempt_folder, is_in_results
 from kit.records.ledger import LEDGER, Attempt
 from kit.records.ledger_entry import Entry, Identification
 from kit.records.record import TrialRecord
@@ -30,6 +31,34 @@ def check_chain(chain: Chain) -> Finding:
         return Finding("ledger chain", "problem", LEDGER, text)
     text = f"All {len(chain.entries)} entries are linked and signed by {len(chain.keys)} key(s)."
     return Finding("ledger chain", "ok", LEDGER, text)
+
+
+def no_ledger(folders: Iterable[Path]) -> Finding:
+    """Say that no ledger lies above records: a problem in a results folder, which must have one."""
+    if any(map(is_in_results, folders)):
+        text = (
+            "The results folder has lost its ledger, so nothing tells whether records are missing "
+            f"or were repeated. Restore {LEDGER} from a copy."
+        )
+        return Finding("ledger chain", "problem", LEDGER, text)
+    text = "Ledger not seen: start and end were not compared, and other attempts are unknown."
+    return Finding("ledger chain", "note", LEDGER, text)
+
+
+def check_place(record: TrialRecord, folder: Path, ledger: Path | None) -> list[Finding]:
+    """Check that a record lies where its own trial and attempt belong."""
+    path = folder.resolve()
+    belongs = attempt_folder(Path(record.id.folder), record.attempt)
+    if not is_in_results(path):
+        return []
+    if ledger is not None and path.is_relative_to(ledger.parent):
+        lies = path.relative_to(ledger.parent)
+    else:  # how the folders above it are called is up to who copied it
+        lies, belongs = Path(*path.parts[-2:]), Path(*belongs.parts[-2:])
+    if lies == belongs:
+        return []
+    text = f"This is the record of {record.id}, attempt {record.attempt}. It belongs into {belongs}"
+    return [Finding("place", "problem", TRIAL, f"{text}, and lies in {lies}.")]
 
 
 def check_entries(record: TrialRecord, attestation: Attestation, chain: Chain) -> list[Finding]:

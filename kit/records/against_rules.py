@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from kit import contract_of
 from kit.errors import KitError
+from kit.records.disturbance import disturbances
 from kit.records.files import ENVIRONMENT, SUBMISSION, TRIAL
 from kit.records.findings import Finding, Status
 from kit.records.record import Evaluation, TrialRecord, TrialState, is_weaker
@@ -135,6 +136,9 @@ def _differences(
             record.rules.schedule.model_dump(),
             {"kind": ruleset.evaluations.schedule, "late_limit_seconds": limit},
         )
+    if record.contention is not None:
+        reasons = disturbances(record.contention, ruleset.contention)
+        compared["disturbed"] = (record.disturbed, reasons)
     for field, (recorded, expected) in compared.items():
         if recorded != expected:
             yield f"{field} is {recorded!r}, but by the ruleset and the submission {expected!r}."

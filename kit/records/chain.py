@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from kit.errors import VerificationError
 from kit.records.attempts import REPEATABLE
+from kit.records.files import read_regular
 from kit.records.ledger import Attempt, pair_attempts
 from kit.records.ledger_entry import GENESIS, Entry, Identification, parse_entry
 from kit.records.signing import PublicKey
@@ -54,9 +56,9 @@ class Chain:
 def verify_chain(path: Path) -> Chain:
     """Check the ledger in the file `path`."""
     try:
-        lines = path.read_bytes().split(b"\n")
-    except OSError as error:
-        return Chain(path, (), f"cannot be read: {error.strerror}")
+        lines = read_regular(path).split(b"\n")
+    except VerificationError as error:
+        return Chain(path, (), str(error).rstrip("."))
     entries: list[Entry] = []
     for number, line in enumerate(lines, start=1):
         torn = number == len(lines)

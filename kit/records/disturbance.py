@@ -8,12 +8,13 @@ from kit.records.record import ContentionRecord
 from kit.rules.ruleset import ContentionLimits
 
 
-def disturbances(measured: ContentionRecord, limits: ContentionLimits) -> list[str]:
+def disturbances(measured: ContentionRecord, limits: ContentionLimits | None) -> list[str]:
     """Return in which ways a trial was disturbed beyond the limits, one sentence each.
 
-    What could not be measured is no disturbance.
+    What could not be measured is no disturbance. Pressure and load decide nothing: a trial with
+    more threads than CPUs causes them itself.
     """
-    return list(_disturbances(measured, limits))
+    return [] if limits is None else list(_disturbances(measured, limits))
 
 
 def _disturbances(measured: ContentionRecord, limits: ContentionLimits) -> Iterator[str]:

@@ -9,6 +9,7 @@ import os
 import re
 import secrets
 import shutil
+import stat
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +17,8 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from kit.errors import InvalidFile, TrialError
-from kit.records.archive import pack
+from kit.errors import InvalidFile, TrialError, VerificationError
+from kit.records.archive import MAX_ARCHIVE_BYTES, pack
 from kit.records.atomic import disk_errors, sync_folder, write_new
 from kit.records.attestation import attest, verdict_code
 from kit.records.evaluations import decode_evaluations, encode_evaluations
@@ -32,6 +33,9 @@ ENVIRONMENT = "environment.json"
 SUBMISSION = "submission.tar.gz"
 ATTESTATION = "attestation.json"
 ATTESTED = (TRIAL, EVALUATIONS, LOG, ENVIRONMENT, SUBMISSION)
+MAX_BYTES = {TRIAL: 1 << 25, EVALUATIONS: 1 << 25, LOG: 1 << 25, ENVIRONMENT: 1 << 24,
+             SUBMISSION: MAX_ARCHIVE_BYTES, ATTESTATION: 1 << 20}  # fmt: skip
+MAX_OTHER_BYTES = 1 << 28  # a ledger above all; nothing larger is read
 UNFINISHED = ".writing"  # ending of a folder that a kill left behind
 
 
@@ -95,10 +99,10 @@ def read_record(folder: Path) -> tuple[TrialRecord, list[Evaluation]]:
     Raises:
         InvalidFile: a file is missing, or is not exactly what the kit writes.
     """
-    record = decode_record(_read(folder / TRIAL), folder / TRIAL)
+    record = decode_record(read_file(folder / TRIAL), folder / TRIAL)
     path = folder / EVALUATIONS
     try:
-        return record, decode_evaluations(_read(path))
+        return record, decode_evaluations(read_file(path))
     except ValueError as error:
         raise InvalidFile(f"{path}: {error}. Restore the file from a copy.") from None
 
@@ -118,12 +122,12 @@ def decode_record(data: bytes, path: Path) -> TrialRecord:
         content = json.loads(data)
         _check_known_format(content, path)
         record = TrialRecord.model_validate(content)
-        Identification.of(record)  # its digests and counts have a form of their own
+        is_as_written = encode_record(record) == data
     except ValidationError as error:
         raise InvalidFile(f"{path}: {first_error(error)}. Restore the file from a copy.") from None
     except (ValueError, RecursionError) as error:
         raise InvalidFile(f"{path}: not JSON: {error}. Restore the file from a copy.") from None
-    if encode_record(record) != data:
+    if not is_as_written:
         raise InvalidFile(
             f"{path}: not in the form the kit writes (order, spaces or number format differ). "
             "Restore the file from a copy."
@@ -185,11 +189,39 @@ def _exists(folder: Path) -> TrialError:
     )
 
 
-def _read(path: Path) -> bytes:
+def read_regular(path: Path) -> bytes:
+    """Return a file's content.
+
+    Raises:
+        VerificationError: it is a link, a device, a folder, too large, or cannot be read.
+    """
+    limit = MAX_BYTES.get(path.name, MAX_OTHER_BYTES)
     try:
-        return path.read_bytes()
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        with os.fdopen(descriptor, "rb") as file:
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode):
+                raise VerificationError("This is not a regular file.")
+            content = file.read(limit + 1) if status.st_size <= limit else b""
     except OSError as error:
-        raise InvalidFile(f"{path}: {error.strerror}. Restore the file from a copy.") from None
+        if not path.is_symlink():
+            raise VerificationError(f"The file cannot be read: {error.strerror}.") from None
+        raise VerificationError("This is a symbolic link, not a file of its own.") from None
+    if max(len(content), status.st_size) > limit:
+        raise VerificationError(f"The file is larger than {limit:,} bytes, so it was not read.")
+    return content
+
+
+def read_file(path: Path) -> bytes:
+    """Return a file's content, as `read_regular` does; the error names the file.
+
+    Raises:
+        InvalidFile: see there.
+    """
+    try:
+        return read_regular(path)
+    except VerificationError as error:
+        raise InvalidFile(f"{path}: {error} Restore the file from a copy.") from None
 
 
 def _json(value: Any, *, sort_keys: bool = False) -> bytes:

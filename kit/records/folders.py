@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,14 @@ from kit.errors import TrialError
 from kit.records.atomic import disk_errors
 
 LOCKS = ".locks"
+_STUDY = re.compile(r"study_[1-9][0-9]*")
+_TRIAL = re.compile(r"trial_[1-9][0-9]*(_attempt_[1-9][0-9]*)?")
+
+
+def is_in_results(folder: Path) -> bool:
+    """Tell whether a record's folder is named as those in a results folder are."""
+    path = folder.resolve()
+    return bool(_TRIAL.fullmatch(path.name) and _STUDY.fullmatch(path.parent.name))
 
 
 def attempt_folder(first: Path, attempt: int) -> Path:

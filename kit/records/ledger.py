@@ -25,13 +25,14 @@ from pydantic import BaseModel
 from kit.errors import TrialError, UsageError, VerificationError
 from kit.records.atomic import disk_errors, sync_folder, write_atomic
 from kit.records.attempts import Tried
+from kit.records.files import read_file
 from kit.records.ledger_entry import (
     GENESIS,
+    LEDGER_FORMAT,
     EndBody,
     Entry,
     Identification,
     Kind,
-    StartBody,
     make_entry,
     parse_entry,
 )
@@ -39,7 +40,7 @@ from kit.records.record import TrialState
 from kit.records.signing import SigningKey
 
 LEDGER = "ledger.jsonl"
-MAX_LINE_BYTES = 64 * 1024
+MAX_LINE_BYTES = 64 * 1024  # more than any entry has
 _POLL_SECONDS = 0.01
 
 
@@ -139,7 +140,7 @@ class Ledger:
 
     def start(self, attempt: Identification, key: SigningKey) -> Entry:
         """Enter that an attempt starts."""
-        return self.append("start", StartBody(**attempt.model_dump()), key)
+        return self.append("start", {**attempt.model_dump(), "format": LEDGER_FORMAT}, key)
 
     def clock(self, attempt: Identification, key: SigningKey) -> Entry:
         """Enter that the clock of an attempt starts, right before it does."""
@@ -162,11 +163,9 @@ class Ledger:
         Raises:
             VerificationError: a line is not an entry.
         """
-        try:
-            content = self.path.read_bytes()
-        except FileNotFoundError:
+        if not self.path.exists():
             return []
-        complete = content.split(b"\n")[:-1]
+        complete = read_file(self.path).split(b"\n")[:-1]
         return [
             self._parse(line + b"\n", f"line {number}")
             for number, line in enumerate(complete, start=1)
@@ -191,7 +190,7 @@ class Ledger:
         except FileNotFoundError:
             return GENESIS
         try:
-            _, line = _tail(descriptor)
+            _, line = self._tail(descriptor)
         finally:
             os.close(descriptor)
         return self._parse(line, "the last line").sha256 if line else GENESIS
@@ -246,7 +245,7 @@ class Ledger:
 
     def _cut_to_last_entry(self, descriptor: int) -> Entry | None:
         """Return the last entry, after moving a torn line behind it away."""
-        complete_bytes, line = _tail(descriptor)
+        complete_bytes, line = self._tail(descriptor)
         torn_bytes = os.fstat(descriptor).st_size - complete_bytes
         last = self._parse(line, "the last line") if line else None
         if torn_bytes:
@@ -257,6 +256,23 @@ class Ledger:
                 os.fsync(descriptor)
         return last
 
+    def _tail(self, descriptor: int) -> tuple[int, bytes]:
+        """Return how many bytes the complete lines have, and the last of them.
+
+        Only the end of the file is read: one line, and one that was torn, fit into it.
+        """
+        size = os.fstat(descriptor).st_size
+        offset = max(0, size - 2 * MAX_LINE_BYTES - 1)
+        data = os.pread(descriptor, size - offset, offset)
+        end = data.rfind(b"\n") + 1
+        begin = data.rfind(b"\n", 0, max(0, end - 1)) + 1
+        if offset and not begin:
+            raise VerificationError(
+                f"{self.path}: its last line is longer than any entry. Run `kit verify "
+                f"{self.path.parent}` and restore the ledger from a copy."
+            )
+        return offset + end, data[begin:end]
+
     def _next_torn(self) -> Path:
         number = 1
         while (path := self.path.with_name(f"{self.path.stem}.torn-{number}")).exists():
@@ -265,8 +281,6 @@ class Ledger:
 
     def _write(self, descriptor: int, entry: Entry) -> Entry:
         line = entry.line
-        if len(line) > MAX_LINE_BYTES:
-            raise UsageError(f"{self.path}: an entry of {len(line):,} bytes is too long.")
         size = os.fstat(descriptor).st_size
         with disk_errors(self.path):
             try:
@@ -301,17 +315,3 @@ def _try_lock(descriptor: int) -> bool:
     except BlockingIOError:
         return False
     return True
-
-
-def _tail(descriptor: int) -> tuple[int, bytes]:
-    """Return how many bytes the complete lines have, and the last of them, reading only the end."""
-    size = os.fstat(descriptor).st_size
-    wanted = 2 * MAX_LINE_BYTES
-    while True:
-        offset = max(0, size - wanted)
-        data = os.pread(descriptor, size - offset, offset)
-        end = data.rfind(b"\n") + 1
-        begin = data.rfind(b"\n", 0, max(0, end - 1)) + 1
-        if begin or offset == 0:
-            return offset + end, data[begin:end]
-        wanted *= 4

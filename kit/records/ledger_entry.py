@@ -9,16 +9,16 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from kit.contracts.trial_id import folder_of
-from kit.records.record import TrialRecord, TrialState
+from kit.records.record import IsolationLevel, TrialRecord, TrialState
 from kit.records.signing import PublicKey, SigningKey
 from kit.schema import canonical
+from kit.schema.values import Count, Label, Name, Number, Sha256, UtcTime
 
 GENESIS = "0" * 64  # what the first line gives as the previous one
+LEDGER_FORMAT = 2  # of entries that are made now
 _CONTEXT = b"stopwatch/ledger-entry/1\n"  # so that no other signature of the key fits a line
 
 Kind = Literal["genesis", "study", "start", "clock", "end"]
-Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-_Count = Annotated[int, Field(ge=1)]
 
 
 class _Schema(BaseModel):
@@ -28,16 +28,16 @@ class _Schema(BaseModel):
 class Identification(_Schema):
     """Which attempt an entry is about; the body of a `clock`."""
 
-    ruleset: str
+    ruleset: Name
     ruleset_sha256: Sha256
-    workload_label: str
-    submission: str
+    workload_label: Label
+    submission: Name
     submission_sha256: Sha256
-    study: _Count
-    trial: _Count
-    attempt: _Count
+    study: Number
+    trial: Number
+    attempt: Number
     seed_commitment: Sha256
-    isolation: str
+    isolation: IsolationLevel
 
     @classmethod
     def of(cls, record: TrialRecord) -> Identification:
@@ -78,16 +78,16 @@ class GenesisBody(_Schema):
 class StudyBody(_Schema):
     """The commitment to a study's secret, entered before its first trial."""
 
-    ruleset: str
-    submission: str
-    study: _Count
+    ruleset: Name
+    submission: Name
+    study: Number
     commitment: Sha256
 
 
 class StartBody(Identification):
     """An attempt starts. From format 2 on, a `clock` entry follows when its clock does."""
 
-    format: Literal[2] = 2  # older ledgers have no such field, and no `clock` entries
+    format: Literal[2] | None = None  # older ledgers have no such field, and no `clock` entries
 
 
 class EndBody(Identification):
@@ -111,9 +111,9 @@ class Entry(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
-    index: Annotated[int, Field(ge=0)]
+    index: Count
     previous: Sha256  # sha256 of the previous line, its newline included
-    time: str  # ISO 8601, UTC
+    time: UtcTime
     kind: Kind
     body: dict[str, Any]
     key_id: Sha256

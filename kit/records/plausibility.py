@@ -36,6 +36,7 @@ def doubts(record: TrialRecord, evaluations: Sequence[Evaluation]) -> Iterator[s
     yield from _too_good_a_start(record, evaluations)
     yield from _too_late_to_count(record, evaluations)
     yield from _too_fast(evaluations)
+    yield from (f"Disturbed: {text}" for text in record.disturbed or ())
 
 
 def _values(record: TrialRecord, first: Evaluation) -> tuple[float, float | None]:

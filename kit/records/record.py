@@ -17,6 +17,18 @@ from pydantic import (
 from kit.contracts.target import Target
 from kit.contracts.trial_id import TrialId
 from kit.records.formats import Since, drop_later_fields, format_problems
+from kit.rules.hyperparameters import Point
+from kit.schema.values import (
+    Amount,
+    Count,
+    Name,
+    Nanoseconds,
+    Number,
+    Seconds,
+    Sha256,
+    UtcTime,
+    utc_time,
+)
 
 NANOSECONDS = 1_000_000_000
 MetricName = Annotated[str, Field(pattern=r"^(train|validation|test)/")]
@@ -49,27 +61,27 @@ class Segment(_Schema):
     """One stretch of the clock, in nanoseconds since the trial's start."""
 
     phase: Literal["setup", "submission", "evaluation", "logging"]
-    start_ns: int
-    end_ns: int
+    start_ns: Nanoseconds
+    end_ns: Nanoseconds
 
 
 class ScheduleRecord(_Schema):
     """When evaluations were due, and how late one could be to reach the target."""
 
     kind: Literal["fixed", "after_previous", "chosen_steps"]  # see `kit/records/schedule.py`
-    late_limit_seconds: float
+    late_limit_seconds: Seconds
 
 
 class RulesRecord(_Schema):
     """The numbers of the ruleset that decided this trial, runtime factor and overrides applied."""
 
-    ruleset: str
-    ruleset_sha256: str
+    ruleset: Name
+    ruleset_sha256: Sha256
     scale: str
     target: Target
-    max_runtime_seconds: float
-    eval_period_seconds: float
-    step_hint: int
+    max_runtime_seconds: Seconds
+    eval_period_seconds: Seconds
+    step_hint: Count
     schedule: Annotated[ScheduleRecord | None, Since(2)] = None
 
 
@@ -77,10 +89,10 @@ class SeedsRecord(_Schema):
     """The revealed secret of the trial and what derives from it (see `kit/rules/seeds.py`)."""
 
     secret: str
-    commitment: str
-    initialization: int
-    data: int
-    algorithm: int
+    commitment: Sha256
+    initialization: Count
+    data: Count
+    algorithm: Count
 
 
 class Failure(_Schema):
@@ -94,9 +106,9 @@ class Failure(_Schema):
 class TrainerReport(_Schema):
     """Labelled parts of submission time as the trainer reports them: untrusted, for diagnosis."""
 
-    compile_seconds: float = 0.0
-    handover_seconds: float = 0.0
-    data_wait_seconds: float = 0.0
+    compile_seconds: Seconds = 0.0
+    handover_seconds: Seconds = 0.0
+    data_wait_seconds: Seconds = 0.0
     xla: dict[str, bool] = Field(default_factory=dict)  # by compiled function
 
 
@@ -104,7 +116,7 @@ class StopReason(_Schema):
     """Why a trial was stopped early: no continuation could change a score, given other results."""
 
     rule: str  # in words, such as "slower than the study's best"
-    evidence: list[Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]]  # sha256 of their attestations
+    evidence: list[Sha256]  # sha256 of their attestations
 
 
 class BackendRecord(_Schema):
@@ -119,7 +131,7 @@ class GpuRecord(_Schema):
 
     name: str
     driver: str
-    memory_bytes: int
+    memory_bytes: Count
 
 
 class HostRecord(_Schema):
@@ -127,8 +139,8 @@ class HostRecord(_Schema):
 
     id: str | None  # derived from the machine's id, which it does not reveal; null: unknown
     cpu: str
-    cores: int  # that the referee may use
-    memory_bytes: int
+    cores: Count  # that the referee may use
+    memory_bytes: Count
     gpus: list[GpuRecord]
     kernel: str
     architecture: str
@@ -145,14 +157,14 @@ class FreezingRecord(_Schema):
 class ContentionRecord(_Schema):
     """What else used the machine while the submission's clock ran; null: could not be read."""
 
-    seconds: float = 0.0  # submission time that this covers
-    cpus: int | None = None  # of the machine
-    trial_cpu_seconds: float | None = None  # used by the trainer's processes
-    other_cpu_seconds: float | None = None  # used by all others
-    steal_seconds: float | None = None  # in which the hypervisor ran something else
-    pressure_seconds: float | None = None  # in which a runnable task waited for a CPU
-    throttled_seconds: float | None = None  # in which a CPU quota held the trial back
-    load_average: float | None = None  # the highest that was seen, over one minute
+    seconds: Seconds = 0.0  # submission time that this covers
+    cpus: Count | None = None  # of the machine
+    trial_cpu_seconds: Seconds | None = None  # used by the trainer's processes
+    other_cpu_seconds: Seconds | None = None  # used by all others
+    steal_seconds: Seconds | None = None  # in which the hypervisor ran something else
+    pressure_seconds: Seconds | None = None  # in which a runnable task waited for a CPU
+    throttled_seconds: Seconds | None = None  # in which a CPU quota held the trial back
+    load_average: Amount | None = None  # the highest that was seen, over one minute
 
 
 class TrialRecord(_Schema):
@@ -164,31 +176,31 @@ class TrialRecord(_Schema):
 
     format: Literal["stopwatch/trial/1", "stopwatch/trial/2"] = "stopwatch/trial/2"
     kit_version: str
-    started_at: str  # ISO 8601, UTC
-    ended_at: str
+    started_at: UtcTime
+    ended_at: UtcTime
     rules: RulesRecord
-    workload: str
-    variant: str | None
-    submission: str
-    submission_sha256: str
-    study: int
-    trial: int
-    attempt: int
-    hyperparameters: dict[str, Any]
-    batch_size: int
+    workload: Name
+    variant: Name | None
+    submission: Name
+    submission_sha256: Sha256
+    study: Number
+    trial: Number
+    attempt: Number
+    hyperparameters: Point
+    batch_size: Count
     seeds: SeedsRecord
     official: bool
     unofficial_reasons: list[str]
     isolation: IsolationLevel
     state: TrialState
     reason: str  # one sentence for a reader
-    time_to_target_seconds: float | None  # null is infinity: the target was missed
-    steps: int
-    submission_seconds: float
+    time_to_target_seconds: Seconds | None  # null is infinity: the target was missed
+    steps: Count
+    submission_seconds: Seconds
     segments: list[Segment]
     trainer_report: TrainerReport
-    peak_trainer_memory_bytes: int | None = None
-    peak_device_memory_bytes: int | None = None
+    peak_trainer_memory_bytes: Count | None = None
+    peak_device_memory_bytes: Count | None = None
     failure: Failure | None = None
     stop_reasons: list[StopReason] = Field(default_factory=list)
     initial_metrics: Annotated[dict[MetricName, float] | None, Since(2)] = None
@@ -196,13 +208,15 @@ class TrialRecord(_Schema):
     precision: Annotated[str | None, Since(2)] = None
     devices: Annotated[list[str] | None, Since(2)] = None  # that the trainer computed on
     host: Annotated[HostRecord | None, Since(2)] = None
-    data_manifests: Annotated[dict[str, str] | None, Since(2)] = None  # file -> sha256
+    data_manifests: Annotated[dict[str, Sha256] | None, Since(2)] = None  # file -> sha256
     freezing: Annotated[FreezingRecord | None, Since(2)] = None
     contention: Annotated[ContentionRecord | None, Since(2)] = None
     disturbed: Annotated[list[str] | None, Since(2)] = None  # one sentence each
 
     @model_validator(mode="after")
     def _check_format(self) -> TrialRecord:
+        if utc_time(self.ended_at) < utc_time(self.started_at):
+            raise ValueError(f"ended_at: {self.ended_at} is before started_at, {self.started_at}")
         if problem := next(format_problems(self, self.format_number), None):
             raise ValueError(problem)
         return self
@@ -239,18 +253,18 @@ class Evaluation(_Schema):
     Metrics are keyed "train/loss", "validation/accuracy", "test/accuracy", …; they may be NaN.
     """
 
-    index: int  # counted from 1
-    step: int
-    submission_ns: int  # submission time when the clock stopped for this evaluation
-    total_ns: int  # time since the trial's start, all phases
-    evaluation_ns: int  # how long the evaluation took
-    due_ns: int  # submission time at which it became due
-    freeze_ns: int  # part of submission time between the message and the last process seen stopped
-    pause_cpu_seconds: float  # CPU time the trainer used while it was stopped, read from the OS
-    pause_gpu_utilization: float | None = None  # largest sample by NVML; None without a GPU
+    index: Number  # counted from 1
+    step: Count
+    submission_ns: Nanoseconds  # submission time when the clock stopped for this evaluation
+    total_ns: Nanoseconds  # time since the trial's start, all phases
+    evaluation_ns: Nanoseconds  # how long the evaluation took
+    due_ns: Nanoseconds  # submission time at which it became due
+    freeze_ns: Nanoseconds  # of submission time, from the message to the last process seen stopped
+    pause_cpu_seconds: Seconds  # CPU time the trainer used while it was stopped, read from the OS
+    pause_gpu_utilization: Amount | None = None  # largest sample by NVML; None without a GPU
     distance_from_initial: float  # Euclidean distance of all parameters from the initial ones
     finite: bool  # all parameters are finite
-    weights_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]  # of what was evaluated
+    weights_sha256: Sha256  # of what was evaluated
     metrics: dict[MetricName, float]
 
     @property

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from kit.errors import KitError
 from kit.records.attestation import open_envelope
-from kit.records.files import ATTESTATION, read_record
+from kit.records.files import ATTESTATION, read_record, read_regular
 from kit.records.ledger import Ledger
 from kit.records.ledger_entry import Entry, Identification
 from kit.records.signing import SigningKey
@@ -20,7 +20,7 @@ def enter_missing_end(folder: Path, ledger: Ledger, key: SigningKey) -> Entry | 
     """
     try:
         record, _ = read_record(folder)
-        attestation = open_envelope((folder / ATTESTATION).read_bytes())
+        attestation = open_envelope(read_regular(folder / ATTESTATION))
     except (KitError, OSError):
         return None
     which = Identification.of(record)

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from kit.records.against_ledger import check_chain, find_ledger
+from kit.records.against_ledger import check_chain, find_ledger, no_ledger
 from kit.records.attempts import OPEN
 from kit.records.chain import Chain, repeated_without_interruption, verify_chain
 from kit.records.files import UNFINISHED
@@ -35,8 +35,7 @@ def verify_tree(
     )
     findings += _duplicates(records)
     if chain is None:
-        text = "There is no ledger, so nothing tells whether records are missing."
-        findings.append(Finding("ledger chain", "note", LEDGER, text))
+        findings.append(no_ledger(folders))
     else:
         findings.append(check_chain(chain))
         findings += _torn(chain)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import stat
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,8 +12,10 @@ from kit.errors import KitError, UsageError, VerificationError
 from kit.records.against_ledger import (
     check_chain,
     check_entries,
+    check_place,
     check_stop_evidence,
     find_ledger,
+    no_ledger,
 )
 from kit.records.against_rules import check_rules, check_source
 from kit.records.archive import unpack
@@ -30,9 +31,9 @@ from kit.records.files import (
     TRIAL,
     decode_record,
     predicate_of,
+    read_regular,
 )
 from kit.records.findings import Finding, Signer, Status, VerificationReport
-from kit.records.ledger import LEDGER
 from kit.records.plausibility import doubts
 from kit.records.recompute import recompute
 from kit.records.record import Evaluation, TrialRecord
@@ -138,24 +139,6 @@ def _read_files(state: _Verification) -> None:
             state.add("files", "problem", name, "The file is missing.")
 
 
-def read_regular(path: Path) -> bytes:
-    """Return a file's content.
-
-    Raises:
-        VerificationError: it is a link, a device, a folder, or cannot be read.
-    """
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-        with os.fdopen(descriptor, "rb") as file:
-            if stat.S_ISREG(os.fstat(descriptor).st_mode):
-                return file.read()
-    except OSError as error:
-        if not path.is_symlink():
-            raise VerificationError(f"The file cannot be read: {error.strerror}.") from None
-        raise VerificationError("This is a symbolic link, not a file of its own.") from None
-    raise VerificationError("This is not a regular file.")
-
-
 def _check_envelope(
     state: _Verification, trusted: Sequence[PublicKey], *, must_trust: bool
 ) -> Attestation | None:
@@ -241,13 +224,13 @@ def _check_ledger(
     attestation: Attestation | None,
     chain: Chain | None,
 ) -> None:
-    if chain is None:
-        path = find_ledger(state.folder.resolve())
-        if path is None:
-            text = "No ledger lies above the record, so its start and end were not compared."
-            state.add("ledger chain", "note", LEDGER, text)
-            return
-        chain = verify_chain(path)
+    path = chain.path if chain else find_ledger(state.folder.resolve())
+    if record is not None:
+        state.findings += check_place(record, state.folder, path)
+    if path is None:
+        state.findings.append(no_ledger([state.folder]))
+        return
+    chain = chain or verify_chain(path)
     state.findings.append(check_chain(chain))
     if record is not None and attestation is not None and not chain.problem:
         state.findings += check_entries(record, attestation, chain)

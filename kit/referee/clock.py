@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Literal
 
 from kit.records.record import NANOSECONDS, Segment
+from kit.referee.contention import Meter
 
 Phase = Literal["setup", "submission", "evaluation", "logging"]
 
@@ -14,10 +15,14 @@ Phase = Literal["setup", "submission", "evaluation", "logging"]
 class Clock:
     """Divides the time of a trial into phases, in whole nanoseconds, so that the parts sum exactly.
 
-    At any moment one phase runs. Submission time is the sum of the `submission` segments.
+    At any moment one phase runs. Submission time is the sum of the `submission` segments; `meter`
+    is told right before each of them, and right after.
     """
 
-    def __init__(self, now_ns: Callable[[], int] = time.monotonic_ns) -> None:
+    def __init__(
+        self, now_ns: Callable[[], int] = time.monotonic_ns, *, meter: Meter | None = None
+    ) -> None:
+        self.meter = meter or Meter()
         self._now_ns = now_ns
         self._start_ns = now_ns()
         self._phase: Phase | None = "setup"
@@ -41,10 +46,14 @@ class Clock:
         """End the running phase and start `phase`; return the time since the start in ns."""
         if self._phase is None:
             raise ValueError("The clock was stopped and cannot run again.")
+        if phase == "submission":
+            self.meter.begin()
         now = self._elapsed_ns()
         self._closed.append(Segment(phase=self._phase, start_ns=self._since_ns, end_ns=now))
         self._totals[self._phase] += now - self._since_ns
-        self._phase, self._since_ns = phase, now
+        ended, self._phase, self._since_ns = self._phase, phase, now
+        if ended == "submission":
+            self.meter.end()
         return now
 
     def stop(self) -> None:

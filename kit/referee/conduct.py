@@ -65,6 +65,7 @@ class Conduct:
                 )
             )
             trainer = started.trainer
+            self._clock.meter.watch(trainer.tree.pids)
             stack.callback(trainer.end)
             verdict = started.run(lambda: self._conduct(started, inline=level == "inline"))
             self._clock.stop()

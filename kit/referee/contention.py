@@ -54,12 +54,13 @@ class Meter:
         """Return what there was during `submission_seconds` of submission time."""
         if self._before is None:
             return ContentionRecord()
-        totals = {name: self._totals[name] for name in _COUNTERS if name != "busy"}
-        busy, own = self._totals["busy"], self._totals["trial_cpu_seconds"]
+        totals = {n: None if x is None else round(x, 6) for n, x in self._totals.items()}
+        busy, own = totals.pop("busy"), totals["trial_cpu_seconds"]
+        others = None if busy is None or own is None else round(max(0.0, busy - own), 6)
         return ContentionRecord(
             seconds=submission_seconds,
             cpus=self._cpus(),
-            other_cpu_seconds=None if busy is None or own is None else max(0.0, busy - own),
+            other_cpu_seconds=others,
             load_average=self._load,
             **totals,
         )

@@ -9,9 +9,9 @@ from typing import Any
 from kit import __version__
 from kit.exchange.messages import Report
 from kit.planning.request import TrialPlan
+from kit.records.disturbance import disturbances
 from kit.records.record import (
     BackendRecord,
-    ContentionRecord,
     Evaluation,
     Failure,
     FreezingRecord,
@@ -54,7 +54,6 @@ class Ending:
     walls: Mapping[str, object] = field(default_factory=dict)  # what the kernel said of them
     initial_metrics: Mapping[str, float] = field(default_factory=dict)
     data_manifests: Mapping[str, str] = field(default_factory=dict)
-    contention: ContentionRecord = field(default_factory=ContentionRecord)
     freezing: FreezingRecord | None = None  # None: no trainer came so far that it could be frozen
 
 
@@ -65,7 +64,8 @@ def trial_record(plan: TrialPlan, ending: Ending, clock: Clock, *, attempt: int)
     steps = ending.evaluations[-1].step if ending.evaluations else 0
     report: dict[str, Any] = verdict.report.model_dump()
     device_memory = report.pop("peak_device_memory_bytes")
-    host = environment.host()
+    host, submission_seconds = environment.host(), seconds(clock.elapsed_ns("submission"))
+    contention = clock.meter.record(submission_seconds)
     return TrialRecord(
         kit_version=__version__,
         started_at=ending.started_at,
@@ -94,7 +94,7 @@ def trial_record(plan: TrialPlan, ending: Ending, clock: Clock, *, attempt: int)
         reason=verdict.reason,
         time_to_target_seconds=ending.evaluations[-1].submission_seconds if reached else None,
         steps=steps,
-        submission_seconds=seconds(clock.elapsed_ns("submission")),
+        submission_seconds=submission_seconds,
         segments=clock.segments(),
         trainer_report=TrainerReport(**report),
         peak_trainer_memory_bytes=ending.peak_trainer_memory_bytes,
@@ -109,8 +109,8 @@ def trial_record(plan: TrialPlan, ending: Ending, clock: Clock, *, attempt: int)
         data_manifests=dict(ending.data_manifests),
         freezing=ending.freezing
         or FreezingRecord(method="signals", cpu_clock=cpu_clock(), seccomp=False),
-        contention=ending.contention,
-        disturbed=[],
+        contention=contention,
+        disturbed=disturbances(contention, plan.ruleset.contention),
     )
 
 

@@ -97,7 +97,7 @@ def run_trial(
                 ending = replace(
                     ending,
                     started_at=started_at,
-                    ended_at=utc_now(),
+                    ended_at=max(started_at, utc_now()),  # the system's clock may be set back
                     isolation=level,
                     data_manifests=data_manifests,
                 )
@@ -186,7 +186,7 @@ def _attempt(plan: TrialPlan, ledger: Ledger, level: IsolationLevel) -> tuple[in
     return number, replace(plan, request=plan.request.changed(unofficial_reasons=tuple(reasons)))
 
 
-def _identify(plan: TrialPlan, attempt: int, level: str) -> Identification:
+def _identify(plan: TrialPlan, attempt: int, level: IsolationLevel) -> Identification:
     return Identification(
         ruleset=plan.ruleset.name,
         ruleset_sha256=plan.ruleset.sha256,

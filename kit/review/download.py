@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING
 from kit.errors import VerificationError
 from kit.mirror.project import one_line
 from kit.records.atomic import disk_errors
-from kit.records.files import UNFINISHED
-from kit.records.verify import read_regular
+from kit.records.files import UNFINISHED, read_regular
 from kit.review.copies import LIMITS_BYTES, VersionCopy
 
 if TYPE_CHECKING:

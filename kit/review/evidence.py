@@ -12,10 +12,9 @@ from kit.errors import KitError
 from kit.mirror.bundle import ledger_bundle, ledger_name
 from kit.records.attestation import open_envelope, verdict_code
 from kit.records.chain import Chain, verify_chain
-from kit.records.files import ATTESTATION, ATTESTED
+from kit.records.files import ATTESTATION, ATTESTED, read_regular
 from kit.records.findings import Finding
 from kit.records.ledger import LEDGER
-from kit.records.verify import read_regular
 from kit.review.copies import VersionCopy
 
 EVIDENCE_PREFIX = "evidence-"

@@ -26,13 +26,12 @@ from kit.mirror.replay import ledger_replay, replay_of
 from kit.mirror.witness import WITNESS_TYPE, collection_of
 from kit.records.atomic import disk_errors
 from kit.records.attestation import open_envelope
-from kit.records.files import ATTESTATION
+from kit.records.files import ATTESTATION, read_regular
 from kit.records.findings import Finding, VerificationReport
 from kit.records.ledger import LEDGER
 from kit.records.ledger_entry import Identification
 from kit.records.tree import verify_tree
 from kit.records.trusted_keys import Role, TrustedKeys
-from kit.records.verify import read_regular
 from kit.review.compare import compare_run
 from kit.review.copies import Copies, RunCopy
 from kit.review.evidence import LedgerCopy, pick_ledgers, pick_record, run_id_of

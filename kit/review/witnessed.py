@@ -13,10 +13,10 @@ from datetime import UTC, datetime
 from kit.errors import VerificationError
 from kit.mirror.witness import ENTRY, collection_of
 from kit.records.chain import Chain
+from kit.records.files import read_regular
 from kit.records.findings import Finding
 from kit.records.ledger import Attempt
 from kit.records.ledger_entry import Entry, Identification, parse_entry
-from kit.records.verify import read_regular
 from kit.review.copies import VersionCopy
 
 TOLERANCE_SECONDS = 60.0  # both clocks' errors, and the time that an upload takes

@@ -14,9 +14,9 @@ from kit.contracts.target import Target
 from kit.errors import InvalidFile, UnknownName
 from kit.schema.strict_yaml import parse, read_bytes, shown
 from kit.schema.validation import Schema, check
+from kit.schema.values import MAX_SECONDS, Name
 
-Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$", max_length=80)]  # also a folder
-Seconds = Annotated[float, Field(gt=0)]
+Seconds = Annotated[float, Field(gt=0, le=MAX_SECONDS)]
 Count = Annotated[int, Field(ge=1)]
 Names = Annotated[tuple[Name, ...], Field(strict=False)]
 

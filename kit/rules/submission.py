@@ -32,10 +32,11 @@ from kit.rules.hyperparameters import (
     completed,
     read_declared,
 )
-from kit.rules.ruleset import Count, Name, Ruleset, SubmissionLimits
+from kit.rules.ruleset import Count, Ruleset, SubmissionLimits
 from kit.rules.source_digest import digest_files
 from kit.schema.strict_yaml import parse, shown
 from kit.schema.validation import Schema, check, load
+from kit.schema.values import Name
 
 DEFAULT_LIMITS = SubmissionLimits(  # without a ruleset: to look at a submission, not to run it
     max_bytes=1 << 20,

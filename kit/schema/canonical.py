@@ -28,11 +28,12 @@ def decode(data: bytes) -> Any:
     """
     try:
         value = json.loads(data)
+        is_canonical = encode(value) == data
     except RecursionError:
         raise ValueError("not JSON: nested too deep") from None
     except ValueError as error:
         raise ValueError(f"not JSON: {error}") from None
-    if encode(value) != data:
+    if not is_canonical:
         raise ValueError("not in canonical form (sorted keys, no spaces, ASCII)")
     return value
 

@@ -12,6 +12,7 @@ from kit.records.signing import PublicKey
 from kit.scoring.reading.conditions import hardware_of, recorded_environment
 from kit.scoring.reading.evidence import Evidence, check_disjoint, is_evidence, read_evidence
 from kit.scoring.reading.records import judge_records, ruleset_of, tuning_of
+from kit.scoring.reading.versions import counted_versions
 from kit.scoring.rules import ScoringRules
 from kit.scoring.trial import TrialResult
 from kit.study.assignment import Assignment
@@ -60,6 +61,7 @@ def read_rivals(
             )
     evidence = [read_evidence(path, trusted=trusted, must_trust=False) for path in paths]
     check_disjoint(evidence)
+    evidence, _ = counted_versions(evidence, {})
     given = assignment.ruleset.name if assignment.ruleset.is_shipped else assignment.ruleset.path
     ruleset = ruleset_of(evidence, given)
     own = assignment.submission.name

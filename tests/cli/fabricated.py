@@ -98,7 +98,9 @@ def record(**changes: Any) -> TrialRecord:
         "attempt": 1,
         "hyperparameters": {"learning_rate": 0.002, "beta1": 0.9},
         "batch_size": 128,
-        "seeds": SeedsRecord(secret="s", commitment="c", initialization=1, data=2, algorithm=3),
+        "seeds": SeedsRecord(
+            secret="s", commitment="c" * 64, initialization=1, data=2, algorithm=3
+        ),
         "official": True,
         "unofficial_reasons": [],
         "isolation": "bubblewrap",

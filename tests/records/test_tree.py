@@ -5,6 +5,8 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import pytest
+
 from kit.records.findings import TreeReport
 from kit.records.ledger_entry import Identification
 from kit.records.record import StopReason, TrialState
@@ -123,12 +125,43 @@ def test_broken_ledger_is_told_once_for_the_folder(results: Results) -> None:
     ]
 
 
-def test_folder_without_a_ledger_says_so(results: Results) -> None:
+def test_results_folder_that_lost_its_ledger_is_a_problem(results: Results) -> None:
     results.run(make_trial())
     results.ledger.path.unlink()
-    report = verify_tree(results.root)
+    for path in (results.root, results.root / "example"):
+        assert told(verify_tree(path)) == [
+            "ledger.jsonl: The results folder has lost its ledger, so nothing tells whether "
+            "records are missing or were repeated. Restore ledger.jsonl from a copy."
+        ]
+
+
+def test_records_that_lie_alone_need_no_ledger(results: Results, tmp_path: Path) -> None:
+    folder = results.run(make_trial()).folder
+    shutil.copytree(folder, tmp_path / "downloads" / "evidence-1")
+    report = verify_tree(tmp_path / "downloads")
     assert report.ok
-    assert told(report, "note")[-1].startswith("ledger.jsonl: There is no ledger")
+    assert told(report, "note")[-1].startswith("ledger.jsonl: Ledger not seen")
+
+
+@pytest.mark.parametrize("there", [("second", "mnist", 1, 1), ("first", "mnist", 2, 1)])
+def test_swapped_records_are_named(results: Results, there: tuple[str, str, int, int]) -> None:
+    """Whole folders that changed places: each record alone is as it was signed."""
+    here = ("first", "mnist", 1, 1)
+    folders = []
+    for submission, _, study, trial in (here, there):
+        folders.append(results.run(make_trial(submission=submission, study=study, trial=trial)))
+    one, other = (written.folder for written in folders)
+    one.rename(one.with_name("aside"))
+    other.rename(one)
+    one.with_name("aside").rename(other)
+    every = [p for entry in verify_tree(results.root).records for p in entry.problems]
+    problems = [problem for problem in every if problem.check == "place"]
+    assert len(problems) == 2
+    lies = "example/first/mnist/study_1/trial_1"
+    assert problems[0].sentence == (
+        f"This is the record of {there[0]}, mnist, study {there[2]}, trial 1, attempt 1. It "
+        f"belongs into example/{there[0]}/mnist/study_{there[2]}/trial_1, and lies in {lies}."
+    )
 
 
 def test_folder_with_evidence_is_recognised(results: Results, tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import random
 import shutil
@@ -22,7 +21,7 @@ from kit.records.ledger_entry import Identification
 from kit.records.record import TrialState
 from kit.records.signing import PublicKey, SigningKey
 from kit.records.verify import verify_envelope, verify_record
-from tests.records.factory import SOURCE, Results, changed, make_trial
+from tests.records.factory import SOURCE, Results, changed, make_trial, resign
 
 SAMPLED_POSITIONS = 60
 
@@ -141,7 +140,21 @@ def test_record_without_its_ledger_says_so(results: Results, tmp_path: Path) -> 
     shutil.copytree(folder, copy)
     report = verify_record(copy)
     assert report.ok
-    assert any("No ledger lies above the record" in f.sentence for f in report.findings)
+    assert any("Ledger not seen" in f.sentence for f in report.findings)
+
+
+def test_record_in_a_results_folder_without_a_ledger_is_a_problem(results: Results) -> None:
+    folder = results.run(make_trial()).folder
+    results.ledger.path.unlink()
+    (problem,) = told(verify_record(folder))
+    assert problem.startswith("ledger.jsonl: The results folder has lost its ledger")
+
+
+def test_a_trial_folder_under_another_number_is_named(results: Results) -> None:
+    folder = results.run(make_trial()).folder
+    moved = folder.rename(folder.with_name("trial_1_attempt_2"))
+    assert any("belongs into example/example/mnist/study_1/trial_1, and" in t
+               for t in told(verify_record(moved)))  # fmt: skip
 
 
 def test_folder_without_a_record_is_refused(tmp_path: Path) -> None:
@@ -159,13 +172,6 @@ def test_attestation_alone_is_checked_for_its_signature(results: Results, tmp_pa
     assert any("digests were not checked" in f.sentence for f in report.findings)
     flip(lone, 100)
     assert not verify_envelope(lone).ok
-
-
-def resign(folder: Path, key: SigningKey, **predicate: str) -> None:
-    """Sign the record again as a forger with a key would, with digests that fit."""
-    digests = {n: hashlib.sha256((folder / n).read_bytes()).hexdigest() for n in ATTESTED}
-    said = dict(open_envelope((folder / ATTESTATION).read_bytes()).predicate)
-    (folder / ATTESTATION).write_bytes(attest(digests, {**said, **predicate}, key))
 
 
 def test_record_signed_again_does_not_fit_the_ledger(results: Results) -> None:

@@ -67,15 +67,14 @@ def digest(path: Path) -> str:
 
 
 def hostile_record(folder: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Results, Path]:
-    """Write a record in which every text is an attack."""
+    """Write a record in which every text that may say anything is an attack."""
     monkeypatch.setattr(factory, "LOG", HOSTILE_SCRIPT.encode())
     monkeypatch.setattr(factory, "ENVIRONMENT", {HOSTILE: HOSTILE_SCRIPT, "cpu": HOSTILE_SCRIPT})
     results, ruleset = Results(folder), ruleset_file(folder)
-    name = HOSTILE
     for trial in (1, 2):
-        run(results, ruleset, name, trial=trial, state=TrialState.FAILED, reason=HOSTILE_SCRIPT,
+        run(results, ruleset, "first", trial=trial, state=TrialState.FAILED, reason=HOSTILE_SCRIPT,
             official=False, unofficial_reasons=[HOSTILE_SCRIPT, HOSTILE], kit_version=HOSTILE,
-            hyperparameters={HOSTILE: float(trial), HOSTILE_SCRIPT: HOSTILE},
+            hyperparameters={"rate": f"{HOSTILE} {trial}", "text": HOSTILE_SCRIPT},
             failure=Failure(traceback=HOSTILE_SCRIPT, exit_status=HOSTILE, log_tail=HOSTILE),
             )  # fmt: skip
     return results, ruleset

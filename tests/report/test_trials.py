@@ -41,7 +41,7 @@ def test_best_trial_of_a_study_is_the_fastest_or_else_the_best_value(facts, log_
 
 
 def test_spending_parts_sum_to_the_clock_whatever_the_trainer_claims():
-    boasting = TrainerReport(compile_seconds=1e9, data_wait_seconds=-5.0, handover_seconds=math.nan)
+    boasting = TrainerReport(compile_seconds=1e9, data_wait_seconds=1e9, handover_seconds=5e-324)
     for report in (boasting, TrainerReport(compile_seconds=0.25)):
         trial = make_trial(state=TrialState.OUT_OF_TIME, trainer_report=report)
         spent = spending_of(trial.record)

@@ -6,6 +6,7 @@ import shutil
 
 import pytest
 
+from kit.errors import VerificationError
 from kit.records.record import TrialState
 from kit.report.page.unfinished import unfinished
 from kit.report.page.verdict import verdict_of
@@ -78,7 +79,10 @@ def test_a_record_that_is_gone_is_listed(copied):
 def test_without_a_ledger_nothing_tells_what_is_missing(copied):
     root, ruleset, key = copied
     (root / "ledger.jsonl").unlink()
-    found = answers(verdict_of(facts_of(root, ruleset=ruleset, trusted=[key])))
+    with pytest.raises(VerificationError, match="has lost its ledger"):
+        facts_of(root, ruleset=ruleset, trusted=[key])
+    facts = facts_of(root, ruleset=ruleset, trusted=[key], unverified=True)
+    found = answers(verdict_of(facts))
     assert found["Ledger"].answer.startswith("None: ")
     assert found["Ledger"].level == "care"
 
@@ -87,7 +91,8 @@ def test_a_ledger_of_some_records_is_none_of_the_others(copied, tmp_path):
     root, ruleset, key = copied
     apart = tmp_path / "apart" / "example" / "second"
     shutil.move(root / "example/second", apart)
-    facts = facts_of(root / "example/first", apart, ruleset=ruleset, trusted=[key])
+    paths = (root / "example/first", apart)
+    facts = facts_of(*paths, ruleset=ruleset, trusted=[key], unverified=True)
     line = answers(verdict_of(facts))["Ledger"]
     assert line.level == "care"
     assert line.answer == "Only 4 of 7 records can be found in a ledger."

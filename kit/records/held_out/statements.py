@@ -17,7 +17,7 @@ from kit.errors import VerificationError
 from kit.records.attestation import attest, open_envelope
 from kit.records.signing import PublicKey, SigningKey
 from kit.rules.held_out import PUBLIC_VALUE
-from kit.rules.ruleset import Name
+from kit.schema.values import Name
 
 COMMIT, REVEAL = "commit.json", "reveal.json"
 

@@ -14,8 +14,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from kit.errors import VerificationError
 from kit.records.archive import unpack
-from kit.records.files import LOG, SUBMISSION
+from kit.records.files import LOG, SUBMISSION, read_regular
 from kit.records.findings import VerificationReport
 from kit.records.plausibility import first_evaluation
 from kit.records.record import NANOSECONDS, Evaluation
@@ -135,8 +136,8 @@ def sources_of(facts: Facts) -> dict[str, dict[str, str]]:
 
 def _source(archive: Path) -> dict[str, str]:
     try:
-        files = unpack(archive.read_bytes())
-    except (OSError, ValueError) as error:
+        files = unpack(read_regular(archive))
+    except (VerificationError, ValueError) as error:
         return {"(the archive does not open)": str(error)}
     return {
         name: content[:SOURCE_CHARACTERS].decode("utf-8", "replace")
@@ -169,6 +170,7 @@ def _summary(trial: Trial) -> list[tuple[str, str]]:
     ]  # fmt: skip
     if first := first_evaluation(record, report.evaluations):
         lines.append(("First evaluation", first))
+    lines += [("Disturbed", text) for text in record.disturbed or ()]
     for reason in record.stop_reasons:
         lines.append(("Stopped because", f"{reason.rule} ({', '.join(reason.evidence)})"))
     return lines
@@ -225,7 +227,9 @@ def _curve_table(trial: Trial) -> dict[str, Any]:
 
 def _log_tail(path: Path) -> str:
     try:
-        text = path.read_bytes()[-4 * LOG_CHARACTERS :].decode("utf-8", "replace")
+        with path.open("rb") as file:
+            file.seek(max(0, path.stat().st_size - 4 * LOG_CHARACTERS))
+            text = file.read(4 * LOG_CHARACTERS).decode("utf-8", "replace")
     except OSError as error:
         return f"(cannot be read: {error.strerror})"
     return text[-LOG_CHARACTERS:]

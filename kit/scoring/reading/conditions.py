@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from kit.records.files import ENVIRONMENT
+from kit.errors import VerificationError
+from kit.records.files import ENVIRONMENT, read_regular
 from kit.records.findings import VerificationReport
 
 _NAMES = {
@@ -70,8 +71,8 @@ def mixed_conditions(
 def recorded_environment(folder: Path) -> Mapping[str, Any]:
     """Return what `environment.json` of a record holds; empty where it cannot be read."""
     try:
-        content = json.loads((folder / ENVIRONMENT).read_bytes())
-    except (OSError, ValueError, RecursionError):
+        content = json.loads(read_regular(folder / ENVIRONMENT))
+    except (VerificationError, ValueError, RecursionError):
         return {}
     return content if isinstance(content, dict) else {}
 

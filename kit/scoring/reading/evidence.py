@@ -11,6 +11,9 @@
 | a repetition beyond the ruleset's `max_attempts` | does not count; named |
 | records of another ruleset | refused, or left out where `--ruleset` names one |
 | records of another version of the ruleset (sha256) | refused |
+| attempts with another version of a submission | do not count; named (`versions.py`) |
+| no ledger | refused |
+| a study that was run in two results folders | refused |
 | records that are not official | used; named |
 """
 
@@ -28,7 +31,7 @@ from kit.records.against_ledger import find_ledger
 from kit.records.attempts import OPEN, Tried, rule_on
 from kit.records.chain import verify_chain
 from kit.records.findings import Finding, TreeReport, VerificationReport
-from kit.records.ledger import Attempt
+from kit.records.ledger import LEDGER, Attempt
 from kit.records.ledger_entry import Identification
 from kit.records.record import TrialRecord, TrialState
 from kit.records.signing import PublicKey
@@ -44,12 +47,15 @@ class Trying:
     identification: Identification
     state: TrialState | None  # None: the ledger has a start and no end
     report: VerificationReport | None  # None: there is no record of it
+    started_at: str  # ISO 8601, UTC
     clock_started: bool = True
+    uncounted: int = 0  # attempts before it, of other versions of the submission
 
     @property
     def tried(self) -> Tried:
         """Return it as the rule about attempts needs it."""
-        return Tried(self.identification.attempt, self.state, self.clock_started)
+        number = self.identification.attempt - self.uncounted
+        return Tried(number, self.state, self.clock_started)
 
     @property
     def folder(self) -> str:
@@ -70,6 +76,7 @@ class Evidence:
     """Everything below one path, verified or not."""
 
     path: Path
+    results: Path  # the folder of its ledger
     attempts: tuple[Trying, ...]
     notices: tuple[str, ...]
     verified: bool
@@ -112,9 +119,16 @@ def read_evidence(
     notices += _unknown_keys(report)
     ledger = find_ledger(path.resolve())
     if ledger is None:
-        notices.append(f"{path}: there is no ledger, so nothing tells whether records are missing.")
+        text = f"{path}: there is no ledger, so nothing tells whether records are missing."
+        if not unverified:
+            raise VerificationError(
+                f"{text} Give the results folder with its {LEDGER}; --unverified scores all the "
+                "same and says so."
+            )
+        notices.append(f"UNVERIFIED: {text}")
     attempts = _attempts(report, _below(path, ledger))
-    return Evidence(path, attempts, tuple(notices), verified=not unverified)
+    results = ledger.parent if ledger else path.resolve()
+    return Evidence(path, results, attempts, tuple(notices), verified=not unverified)
 
 
 def _unknown_keys(report: TreeReport) -> list[str]:
@@ -170,7 +184,7 @@ def _beyond(ordered: Sequence[Trying], decided: Trying | None, max_attempts: int
         if decided and which.attempt > decided.identification.attempt:
             if attempt.state not in OPEN:
                 yield f"{which}: repeated after a result; the first result counts."
-        elif which.attempt - free > max_attempts:
+        elif attempt.tried.number - free > max_attempts:
             yield f"{which}: more than {max_attempts} attempts; it does not count."
         elif attempt.state is TrialState.STOPPED_EARLY and attempt is not decided:
             yield f"{which}: stopped early, and resumed."
@@ -209,11 +223,17 @@ def _attempts(report: TreeReport, entered: Sequence[Attempt]) -> tuple[Trying, .
     recorded = {Identification.of(entry.record): entry for entry in report.records if entry.record}
     listed = {attempt.identification for attempt in entered}
     from_ledger = [
-        Trying(a.identification, a.state, recorded.get(a.identification), a.tried.clock_started)
+        Trying(
+            a.identification,
+            a.state,
+            recorded.get(a.identification),
+            a.start.time,
+            a.tried.clock_started,
+        )
         for a in entered
     ]
     alone = [
-        Trying(which, entry.record.state, entry)
+        Trying(which, entry.record.state, entry, entry.record.started_at)
         for which, entry in recorded.items()
         if entry.record and which not in listed
     ]
@@ -221,14 +241,24 @@ def _attempts(report: TreeReport, entered: Sequence[Attempt]) -> tuple[Trying, .
 
 
 def check_disjoint(evidence: Sequence[Evidence]) -> None:
-    """Check that no trial comes from two places.
+    """Check that no trial is given twice, and that no study was run in two results folders.
 
     Raises:
-        UsageError: names the trial and both places.
+        UsageError: names the trial or the study, and both places.
     """
     seen: dict[str, Path] = {}
+    studies: dict[tuple[str, str, str, int], Evidence] = {}
     for part in evidence:
         for which in {attempt.identification for attempt in part.attempts}:
+            study = (which.ruleset, which.submission, which.workload_label, which.study)
+            first = studies.setdefault(study, part)
+            if first.results != part.results:
+                raise UsageError(
+                    f"The same study was run in {first.path} and in {part.path}: "
+                    f"{which.submission}, {which.workload_label}, study {which.study}, ruleset "
+                    f"{which.ruleset}. Both have the same points and seeds, so give one of them; "
+                    "several hosts divide the numbers of the studies."
+                )
             earlier = seen.setdefault(which.folder, part.path)
             if earlier != part.path:
                 raise UsageError(

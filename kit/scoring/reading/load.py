@@ -24,6 +24,7 @@ from kit.scoring.reading.held_out import (
 )
 from kit.scoring.reading.layout import is_layout, read_layout
 from kit.scoring.reading.records import judge_records, ruleset_of, tuning_of
+from kit.scoring.reading.versions import counted_versions
 from kit.scoring.results import Results, collect
 from kit.scoring.rules import TUNING_MODES, ScoringRules, TuningMode, scoring_rules
 
@@ -115,15 +116,17 @@ def _load_records(request: Request) -> Loaded:
     ]
     check_disjoint(evidence)
     ruleset = ruleset_of(evidence, request.ruleset)
-    modes = tuning_of(evidence, ruleset, assumed=request.tuning)
-    tuning = _one_mode(request, modes)
-    others = sorted(name for name, mode in modes.items() if mode != tuning)
     choice = held_out_choice(
         ruleset,
         request.held_out,
         commit_sha256=request.commit_sha256,
         trusted=request.trusted if request.must_trust else None,
     )
+    frozen = choice.revealed.frozen if choice.revealed else {}
+    evidence, other_versions = counted_versions(evidence, frozen)
+    modes = tuning_of(evidence, ruleset, assumed=request.tuning)
+    tuning = _one_mode(request, modes)
+    others = sorted(name for name, mode in modes.items() if mode != tuning)
     rules = _rules(request, ruleset, tuning, choice)
     not_frozen = []
     if choice.revealed is not None:
@@ -141,6 +144,7 @@ def _load_records(request: Request) -> Loaded:
         verified=not request.unverified,
         notices=(
             *notices,
+            *other_versions,
             *not_frozen,
             *judged.batch.notices,
             *more,

@@ -12,7 +12,7 @@ from kit import registry
 from kit.contracts.trial_id import TrialId
 from kit.errors import InvalidFile, KitError, UsageError
 from kit.records.archive import unpack
-from kit.records.files import SUBMISSION
+from kit.records.files import SUBMISSION, read_regular
 from kit.records.findings import VerificationReport
 from kit.records.record import TrialRecord, TrialState
 from kit.records.schedule import Schedule
@@ -23,6 +23,7 @@ from kit.scoring.reading.evidence import Evidence, attempts_by_trial, deciding_a
 from kit.scoring.rules import ScoringRules, TuningMode
 from kit.scoring.trial import Stop, TrialResult, judge, not_before
 
+_SHOWN = 5  # disturbed trials that are named
 _FORFEITED = (TrialState.FAILED, TrialState.RULE_VIOLATION, TrialState.INTERRUPTED)
 
 
@@ -132,7 +133,7 @@ def judge_records(
             trial = _judge(trial_id, report, report.record, rules)
             trials.append(not_before(trial, decided.stopped_seconds))
             used.append(report)
-    notices += left_out.notices() + _unofficial(used)
+    notices += left_out.notices() + _unofficial(used) + _disturbed(used)
     mixed, remarks_by_name = mixed_conditions(_conditions(used))
     names = tuple(sorted({attempts[0].identification.submission for attempts in by_trial}))
     return JudgedRecords(Batch(tuple(trials), names, tuple(notices + mixed)), remarks_by_name)
@@ -182,7 +183,7 @@ def _tuning(report: VerificationReport, ruleset: Ruleset, assumed: TuningMode | 
 
     where = report.path / SUBMISSION
     try:
-        files = unpack(where.read_bytes())
+        files = unpack(read_regular(where))
         path = where / "submission.yaml"
         manifest = check(SubmissionManifest, parse(files.get("submission.yaml", b""), path), path)
         tuning = Submission(manifest.name, where, manifest, files).tuning_for(ruleset.name)
@@ -203,3 +204,19 @@ def _unofficial(reports: Sequence[VerificationReport]) -> list[str]:
     reasons = Counter(reason for record in records for reason in record.unofficial_reasons)
     listed = "; ".join(f"{reason} ({count})" for reason, count in reasons.most_common())
     return [f"{len(records)} of {len(reports)} trials are not official: {listed}."]
+
+
+def _disturbed(reports: Sequence[VerificationReport]) -> list[str]:
+    """Return the notice about trials that did not have their machine to themselves; they count."""
+    found = [
+        f"{report.record.id}: {' '.join(report.record.disturbed)}"
+        for report in reports
+        if report.record and report.record.disturbed
+    ]
+    if not found:
+        return []
+    more = f" … and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
+    return [
+        f"{len(found)} of {len(reports)} trials were disturbed, and count: "
+        f"{' '.join(found[:_SHOWN])}{more}"
+    ]

@@ -103,12 +103,22 @@ def test_a_submission_that_was_not_frozen_is_refused_by_name(draw: Draw) -> None
     assert any(n.startswith("UNVERIFIED: Submission 'third' was not") for n in loaded.notices)
 
 
+POINT = "{learning_rate: 0.001, nesterov: true, warmup_steps: 10}"
+CHANGED = f"{{points: [{POINT}, {POINT}]}}"
+
+
 def test_a_submission_that_was_changed_since_is_refused_by_name(draw: Draw) -> None:
-    point = "{learning_rate: 0.001, nesterov: true, warmup_steps: 10}"
-    tuning = f"{{points: [{point}, {point}]}}"
-    run(draw.results, draw.ruleset, "second", study=2, tuning=tuning)
+    other = Results(draw.root / "other")
+    run(other, draw.ruleset, "second", tuning=CHANGED)
     with pytest.raises(VerificationError, match="Submission 'second' is not as it was frozen: its"):
-        draw.load()
+        draw.load(paths=[other.root], trusted=[other.key.public])
+
+
+def test_the_frozen_version_counts_and_others_are_named(draw: Draw) -> None:
+    run(draw.results, draw.ruleset, "second", study=2, tuning=CHANGED)
+    loaded = draw.load()
+    assert {trial.study for trial in loaded.results.trials if trial.submission == "second"} == {1}
+    assert any("second: 2 versions ran" in n and "was frozen" in n for n in loaded.notices)
 
 
 def test_a_submission_whose_records_are_gone_is_refused_too(draw: Draw) -> None:

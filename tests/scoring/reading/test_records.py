@@ -10,10 +10,18 @@ import pytest
 from kit.contracts.trial_id import TrialId
 from kit.errors import UsageError, VerificationError
 from kit.records.record import StopReason, TrialState
+from kit.rules.source_digest import digest_files
 from kit.scoring.leaderboard import score
 from kit.scoring.reading.load import Request, find_form, load
 from tests.records.factory import LOG, Results, make_trial
-from tests.scoring.reading.records_factory import FIXED, rules_record, ruleset_file, run, source
+from tests.scoring.reading.records_factory import (
+    FIXED,
+    POINTS,
+    rules_record,
+    ruleset_file,
+    run,
+    source,
+)
 
 SLOT = TrialId("example", "first", "mnist", None, 1, 1)
 
@@ -111,7 +119,8 @@ def test_start_without_an_end_counts_as_missed_and_is_named(results, ruleset):
     from kit.rules.ruleset import load_ruleset
 
     rules = rules_record(load_ruleset(ruleset))
-    results.start(make_trial(submission="first", rules=rules).record)
+    digest = digest_files(source("first"))
+    results.start(make_trial(submission="first", submission_sha256=digest, rules=rules).record)
     loaded = read(results, ruleset)
     assert any("attempt 1: has no end and was not repeated" in n for n in loaded.notices)
     assert SLOT not in loaded.results.trials
@@ -180,8 +189,79 @@ def test_same_trial_from_two_folders_is_refused(results, ruleset, tmp_path):
     run(results, ruleset, "first")
     copy = tmp_path / "copy"
     shutil.copytree(results.root, copy)
-    with pytest.raises(UsageError, match=r"The same trial is in .* first, mnist, study 1, trial 1"):
+    message = rf"The same study was run in {results.root} and in {copy}: first, mnist, study 1,"
+    with pytest.raises(UsageError, match=message):
         read(results, ruleset, paths=[results.root, copy])
+    part = results.root / "example" / "first"
+    with pytest.raises(UsageError, match=r"The same trial is in .* first, mnist, study 1, trial 1"):
+        read(results, ruleset, paths=[results.root, part])
+
+
+def test_hosts_divide_the_numbers_of_studies(tmp_path, ruleset):
+    hosts = [Results(tmp_path / name) for name in "ab"]
+    for study, host in enumerate(hosts, start=1):
+        run(host, ruleset, "first", study=study)
+    paths = [host.root for host in hosts]
+    loaded = read(hosts[0], ruleset, paths=paths)
+    assert {trial.study for trial in loaded.results.trials} == {1, 2}
+    run(hosts[1], ruleset, "first", study=1, trial=2)  # not even another trial of it
+    with pytest.raises(UsageError, match=rf"{paths[0]} and in {paths[1]}: .* study 1, .* divide"):
+        read(hosts[0], ruleset, paths=paths)
+
+
+def test_one_version_of_a_submission_counts(results, ruleset):
+    other = POINTS.replace("0.001", "0.002")
+    points = {"learning_rate": 0.002, "nesterov": True, "warmup_steps": 10}
+    run(results, ruleset, "first", state=TrialState.FAILED)
+    again = {"official": False, "unofficial_reasons": ["an earlier attempt has finished"]}
+    run(results, ruleset, "first", attempt=2, tuning=other, hyperparameters=points, **again)
+    run(results, ruleset, "first", trial=2, tuning=other, hyperparameters=points)
+    loaded = read(results, ruleset)
+    assert {trial.trial: result.state for trial, result in loaded.results.trials.items()} == {
+        1: "failed"
+    }
+    digests = [digest_files(source("first", tuning))[:12] for tuning in (POINTS, other)]
+    assert (
+        f"first: 2 versions ran. Counted is {digests[0]}, which ran first; not counted, with their "
+        f"attempts: {digests[1]} (2)."
+    ) in loaded.notices
+
+
+def test_results_without_a_ledger_are_refused(results, ruleset):
+    run(results, ruleset, "first")
+    results.ledger.path.unlink()
+    with pytest.raises(VerificationError, match="has lost its ledger"):
+        read(results, ruleset)
+    loaded = read(results, ruleset, unverified=True)
+    assert any("UNVERIFIED" in n and "there is no ledger" in n for n in loaded.notices)
+
+
+def test_a_record_alone_is_not_scored(results, ruleset, tmp_path):
+    run(results, ruleset, "first")
+    shutil.copytree(results.folder(make_trial(submission="first").record), tmp_path / "alone")
+    with pytest.raises(VerificationError, match=r"alone: there is no ledger.*--unverified"):
+        read(results, ruleset, paths=[tmp_path / "alone"])
+
+
+def test_disturbed_trials_are_listed_and_count(results, ruleset):
+    run(results, ruleset, "first", disturbed=["Other processes used 40% of the machine."])
+    loaded = read(results, ruleset)
+    assert loaded.results.trials[SLOT].state == "target_reached"
+    assert (
+        "1 of 1 trials were disturbed, and count: first, mnist, study 1, trial 1: Other processes "
+        "used 40% of the machine."
+    ) in loaded.notices
+
+
+def test_swapped_records_are_refused(results, ruleset):
+    for name in ("first", "second"):
+        run(results, ruleset, name)
+    one, other = (results.root / "example" / name for name in ("first", "second"))
+    one.rename(one.with_name("aside"))
+    other.rename(one)
+    one.with_name("aside").rename(other)
+    with pytest.raises(VerificationError, match="This is the record of second, mnist, study 1"):
+        read(results, ruleset)
 
 
 def test_unofficial_trials_are_named(results, ruleset):

@@ -67,7 +67,7 @@ class Program:
         tensors = [ops.convert_to_tensor(value) for value in params]
         self._init = _Function(backend.compile(algorithm.init, xla=False))
         state = self._init(tensors, fold_in(ops.convert_to_tensor(self._rng), -1))
-        self._carry = backend.Carry(
+        self._carry = backend.carry(
             {
                 "params": tensors,
                 "state": state,
@@ -123,8 +123,7 @@ class Program:
             weights = [*value["params"], *value["model_state"]]
         else:
             weights = self._eval_params()
-        arrays: list[np.ndarray] = framework().to_host(weights)
-        return arrays
+        return framework().to_host(weights)
 
     def replace_state(self, change: Any) -> None:
         """Let the host function `change(state) -> state` replace the algorithm's state."""

@@ -85,9 +85,7 @@ class TrialRequest(_Data):
     @model_validator(mode="after")
     def _check_unofficial(self) -> TrialRequest:
         if (self.told_runtime_seconds or self.evaluate_at_steps) and not self.unofficial_reasons:
-            raise ValueError(
-                "chosen steps or another budget, and no reason against an official one"
-            )
+            raise ValueError("chosen steps or another budget need a reason against an official run")
         return self
 
     @property

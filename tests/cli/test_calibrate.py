@@ -123,7 +123,7 @@ def test_a_log_has_a_line_for_each_start_and_end_and_a_sign_of_life() -> None:
         "racer, trial 1 of 2: step 1,200 of 3,000, best validation accuracy 0.7500",
         "racer, trial 1 of 2: best validation accuracy 0.7500",
         "racer, trial 2 of 2: started, attempt 2",
-        "no ?[31mbwrap",
+        "no \\x1b[31mbwrap",
         "racer, trial 2 of 2: step 0 of 3,000, not evaluated yet",
         "racer, trial 2 of 2: failed: counts as the worst result",
         "racer, trial 2 of 2: interrupted",

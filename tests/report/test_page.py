@@ -138,9 +138,12 @@ def test_hostile_records_add_no_element(tmp_path, monkeypatch):
     assert not [a for _, a in elements.found if any(name.startswith("on") for name in a)]
     assert "49" not in title_of(facts)
     details = unpacked(elements.scripts[1])
-    assert details[0]["failure"]["traceback"] == HOSTILE_SCRIPT
-    assert details[0]["log"] == HOSTILE_SCRIPT
-    assert details[0]["environment"]["cpu"] == HOSTILE_SCRIPT
+    escaped = HOSTILE_SCRIPT.replace("\u202e\x1b", "\\u202e\\x1b")
+    assert details[0]["failure"]["traceback"] == escaped
+    assert details[0]["log"] == escaped
+    assert details[0]["environment"]["cpu"] == escaped
+    assert "\u202e" not in text
+    assert "\x1b" not in text
 
 
 def test_a_log_says_that_nobody_signed_it(log_facts):

@@ -29,7 +29,7 @@ def main(xla: bool) -> None:
     from kit.backend import framework
 
     before = _peak_bytes()
-    carry = framework().Carry(
+    carry = framework().carry(
         {name: [ops.zeros((_SIZE,)) for _ in range(_TENSORS)] for name in _MOMENTS}
     )
 

@@ -87,7 +87,8 @@ def write_attack(folder: Path, name: str, **constants: object) -> Path:
         lines[at] = f"{constant} = {value!r}"
         code = "\n".join(lines) + "\n"
     (folder / "submission.py").write_text(code)
-    (folder / "honest.py").write_text((CHEATING / "attacks" / "honest.py").read_text())
+    for shared in ("honest.py", "wakers.py"):
+        (folder / shared).write_text((CHEATING / "attacks" / shared).read_text())
     (folder / "submission.yaml").write_text(MANIFEST.format(name=folder.name))
     return folder
 

@@ -1,4 +1,4 @@
-"""What training algorithms share: small pure pieces over flat lists of tensors, to be composed."""
+"""What training algorithms share: small pure pieces over pytrees of tensors, to be composed."""
 
 from kit.algorithms.clipping import clip_by_global_norm, global_norm
 from kit.algorithms.gradient import GradientAlgorithm

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from kit.algorithms.clipping import clip_by_global_norm
+from kit.algorithms.leaves import map_leaves, zeros_like
 from kit.algorithms.schedules import Schedule, warmup_cosine
 from kit.contracts import TrainingAlgorithm, Update, WorkloadView
 
@@ -13,17 +14,40 @@ Tensor = Any
 State = Any
 Batch = Mapping[str, Any]
 
+HYPERPARAMETERS = {
+    "learning_rate": {"range": (0.0, None), "meaning": "peak of the schedule"},
+    "warmup_factor": {
+        "default": 0.0,
+        "range": (0.0, 1.0),
+        "meaning": "length of the warm-up as a share of the step hint",
+    },
+    "grad_clip": {
+        "default": None,
+        "range": (0.0, None),
+        "meaning": "largest global norm of a gradient; null does not clip",
+    },
+    "label_smoothing": {
+        "default": 0.0,
+        "range": (0.0, 1.0),
+        "meaning": "share of the target that all classes get alike",
+    },
+    "dropout_rate": {
+        "default": None,
+        "range": (0.0, 1.0),
+        "meaning": "share of dropped units; null is the workload's rate",
+    },
+}
+
 
 class GradientAlgorithm(TrainingAlgorithm):
-    """A method that turns gradients into steps. A subclass defines `init` and `apply`.
+    """A method that turns gradients into steps.
 
-    Hyperparameters read here, with AlgoPerf's names:
-        learning_rate: peak of the schedule.
-        warmup_factor: length of the warm-up as a share of the step hint; 0 if absent.
-        grad_clip: largest global norm of a gradient; not clipped if absent or None.
-        label_smoothing: 0 if absent.
-        dropout_rate: the workload's own if absent or None.
+    A subclass defines `rule`, the update of one parameter, and lists in `slots` the tensors that it
+    keeps for each. One that looks at several parameters at once, or at their kinds, defines `init`
+    and `apply` instead.
     """
+
+    slots: tuple[str, ...] = ()
 
     def __init__(self, workload: WorkloadView, hyperparameters: Mapping[str, Any]) -> None:
         super().__init__(workload, hyperparameters)
@@ -38,41 +62,62 @@ class GradientAlgorithm(TrainingAlgorithm):
     @property
     def warmup_steps(self) -> int:
         """The whole number of steps in `warmup_factor` of the step hint."""
-        return int(self.hyperparameters.get("warmup_factor", 0.0) * self.workload.step_hint)
+        return int(self.hyperparameters["warmup_factor"] * self.workload.step_hint)
+
+    def init(self, params: list[Tensor], rng: Tensor) -> State:
+        """Return zeros for every slot: a dict of lists like `params`."""
+        return {slot: zeros_like(params) for slot in self.slots}
+
+    def rule(self, *arguments: Tensor) -> Any:
+        """Return a parameter's next value, then those of its slots.
+
+        Called as `rule(p, *slots, g, learning_rate, step)`, with the gradient `g` and the step, an
+        int32 scalar, counted from 0.
+        """
+        raise NotImplementedError(f"{type(self).__name__} must define rule() or apply().")
 
     def apply(
         self,
-        gradients: list[Tensor],
-        state: State,
         params: list[Tensor],
+        state: State,
+        gradients: list[Tensor],
         learning_rate: Tensor,
         step: Tensor,
     ) -> tuple[list[Tensor], State]:
-        """Return the next parameters and state. `step` is an int32 scalar counted from 0."""
-        raise NotImplementedError(f"{type(self).__name__} must define apply().")
+        """Return the next parameters and state: those of `rule`. `step` is counted from 0."""
+        results = map_leaves(
+            lambda *leaves: self.rule(*leaves, learning_rate, step),
+            params,
+            *(state[slot] for slot in self.slots),
+            gradients,
+        )
+        params, *kept = results if self.slots else (results,)
+        return params, {**state, **dict(zip(self.slots, kept, strict=True))}
 
     def gradients(
         self, params: list[Tensor], model_state: list[Tensor], batch: Batch, rng: Tensor
     ) -> tuple[list[Tensor], list[Tensor]]:
         """Return the gradients to apply and the next model state."""
-        read = self.hyperparameters.get
+        given = self.hyperparameters
         result = self.workload.loss_and_gradients(
             params,
             model_state,
             batch,
             rng,
-            label_smoothing=read("label_smoothing", 0.0),
-            dropout_rate=read("dropout_rate"),
+            label_smoothing=given["label_smoothing"],
+            dropout_rate=given["dropout_rate"],
         )
-        max_norm = read("grad_clip")
-        if max_norm is None:
-            return result.gradients, result.model_state
-        return clip_by_global_norm(result.gradients, max_norm), result.model_state
+        return self.clipped(result.gradients), result.model_state
+
+    def clipped(self, gradients: list[Tensor]) -> list[Tensor]:
+        """Return the gradients, no longer than `grad_clip`."""
+        max_norm = self.hyperparameters["grad_clip"]
+        return gradients if max_norm is None else clip_by_global_norm(gradients, max_norm)
 
     def update(
         self,
-        state: State,
         params: list[Tensor],
+        state: State,
         model_state: list[Tensor],
         batch: Batch,
         rng: Tensor,
@@ -80,5 +125,5 @@ class GradientAlgorithm(TrainingAlgorithm):
     ) -> Update:
         """Make one step: gradients, learning rate, update rule."""
         gradients, model_state = self.gradients(params, model_state, batch, rng)
-        params, state = self.apply(gradients, state, params, self.learning_rate(step), step)
-        return Update(params, model_state, state)
+        params, state = self.apply(params, state, gradients, self.learning_rate(step), step)
+        return Update(params, state, model_state)

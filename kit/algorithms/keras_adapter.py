@@ -51,9 +51,9 @@ class KerasOptimizerAlgorithm(GradientAlgorithm):
 
     def apply(
         self,
-        gradients: list[Tensor],
-        state: list[Tensor],
         params: list[Tensor],
+        state: list[Tensor],
+        gradients: list[Tensor],
         learning_rate: Tensor,
         step: Tensor,
     ) -> tuple[list[Tensor], list[Tensor]]:
@@ -64,7 +64,7 @@ class KerasOptimizerAlgorithm(GradientAlgorithm):
         return self._run(lambda: self._optimizer.apply(gradients), params, variables)
 
     def eval_params(
-        self, state: list[Tensor], params: list[Tensor], model_state: list[Tensor]
+        self, params: list[Tensor], state: list[Tensor], model_state: list[Tensor]
     ) -> tuple[list[Tensor], list[Tensor]]:
         """Return what the optimizer would leave in the model at the end of training."""
         finalize = self._optimizer.finalize_variable_values

@@ -9,7 +9,9 @@ from typing import Any
 import keras
 import numpy as np
 
+from kit.backend import framework
 from kit.contracts.forward import EVALUATION, ForwardMode, forward_mode
+from kit.contracts.kernels import build_with
 from kit.contracts.parameters import Parameter, ParameterKind
 from kit.contracts.workload import Batch, Workload
 from kit.exchange.weights import TensorSpec
@@ -37,7 +39,8 @@ class FunctionalModel:
 
     def __init__(self, workload: Workload) -> None:
         self.workload = workload
-        self.model: keras.Model = workload.build_model()
+        with build_with(framework().kernels()):
+            self.model: keras.Model = workload.build_model()
         self.names = [variable.path for variable in self.model.trainable_variables]
         self.state_names = [variable.path for variable in self.model.non_trainable_variables]
         self.parameters = tuple(self._parameter(v) for v in self.model.trainable_variables)

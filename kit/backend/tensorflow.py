@@ -1,7 +1,4 @@
-"""The TensorFlow backend: everything the kit asks of a framework beyond `keras.ops`.
-
-Another backend is another module with the same names.
-"""
+"""The TensorFlow backend: the functions of `kit.backend.protocol.Backend`, described there."""
 
 from __future__ import annotations
 
@@ -12,7 +9,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kit.contracts import layers
+from kit.contracts import kernels as portable
+from kit.contracts.kernels import Kernels
 
 Tensor = Any
 Tree = Any
@@ -21,13 +19,7 @@ Tree = Any
 def configure(
     *, deterministic: bool = True, device: str | None = None, gpu_memory_bytes: int | None = None
 ) -> None:
-    """Prepare the process; called before anything is built.
-
-    Args:
-        deterministic: use deterministic kernels, so that runs with one seed are equal bit for bit.
-        device: "cpu" hides the GPUs from this process; otherwise they are used where there are any.
-        gpu_memory_bytes: what this process may take of each GPU; None takes more as it needs more.
-    """
+    """Prepare the process."""
     if deterministic:
         tf.config.experimental.enable_op_determinism()
     if device == "cpu":
@@ -52,7 +44,7 @@ def versions() -> dict[str, str]:
 
 
 def compile(function: Callable[..., Any], *, xla: bool) -> Callable[..., Any]:
-    """Compile a pure function of tensors. Python numbers in the arguments are constants."""
+    """Compile a pure function of tensors."""
     compiled: Callable[..., Any] = tf.function(function, jit_compile=xla, reduce_retracing=False)
     return compiled
 
@@ -60,10 +52,7 @@ def compile(function: Callable[..., Any], *, xla: bool) -> Callable[..., Any]:
 def value_and_grad(
     function: Callable[..., tuple[Tensor, Any]],
 ) -> Callable[..., tuple[tuple[Tensor, Any], Tree]]:
-    """Return `g(x, *args) -> ((value, aux), gradients)` for `function(x, *args) -> (value, aux)`.
-
-    Leaves of `x` that do not matter get zero gradients.
-    """
+    """Return `g(x, *args) -> ((value, aux), gradients)`."""
 
     def differentiated(x: Tree, *args: Any, **kwargs: Any) -> tuple[tuple[Tensor, Any], Tree]:
         with tf.GradientTape(watch_accessed_variables=False) as tape:
@@ -83,13 +72,13 @@ def vectorized_map(function: Callable[[Tree], Tree], elements: Tree) -> Tree:
 def normalize_with_batch_statistics(
     x: Tensor, scale: Tensor, bias: Tensor, epsilon: float
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Do as the function of the same name in `kit.contracts.layers`; images in one kernel.
+    """Do as the function of the same name in `kit.contracts.kernels`; images in one kernel.
 
     That takes half the time: 49 instead of 94 to 169 ms for forward and backward of 16x56x56x256
     on two CPU cores, depending on how the single operations are written.
     """
     if len(x.shape) != 4:
-        return layers.normalize_with_batch_statistics(x, scale, bias, epsilon)
+        return portable.normalize_with_batch_statistics(x, scale, bias, epsilon)
     unused = tf.zeros([0], tf.float32)  # running values, which the kernel does not need here
     normalised, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
         x=x, scale=scale, offset=bias, mean=unused, variance=unused, epsilon=epsilon
@@ -98,18 +87,15 @@ def normalize_with_batch_statistics(
     return normalised, mean, variance * (count - 1.0) / count  # the kernel's is unbiased
 
 
-layers.BatchNormalization.kernel = staticmethod(normalize_with_batch_statistics)
-
-
 def normalize_each_example(x: Tensor, epsilon: float) -> Tensor:
-    """Do as the function of the same name in `kit.contracts.layers`; on a CPU in kernels.
+    """Do as the function of the same name in `kit.contracts.kernels`, for a CPU.
 
     One example is a batch whose statistics are its own. That takes half the CPU time: 49 instead of
     98 ms for forward and backward of 4x320x320x32. The mean is subtracted beforehand, which needs
     no gradient, because the kernel adds up pixel after pixel and so loses digits (33 ms without).
     """
-    if device_kind() != "cpu" or x.shape[0] is None:
-        return layers.normalize_each_example(x, epsilon)
+    if x.shape[0] is None:
+        return portable.normalize_each_example(x, epsilon)
     centred = x - tf.stop_gradient(tf.reduce_mean(x, axis=(1, 2), keepdims=True))
     scale, offset = tf.ones([x.shape[-1]]), tf.zeros([x.shape[-1]])
     unused = tf.zeros([0], tf.float32)  # running values, which the kernel does not need here
@@ -122,7 +108,11 @@ def normalize_each_example(x: Tensor, epsilon: float) -> Tensor:
     return tf.concat(examples, axis=0)
 
 
-layers.InstanceNormalization.kernel = staticmethod(normalize_each_example)
+def kernels() -> Kernels:
+    """Return the fused kernels; on a GPU an example is normalised in single operations."""
+    if device_kind() == "cpu":
+        return Kernels(normalize_with_batch_statistics, normalize_each_example)
+    return Kernels(normalize_with_batch_statistics)
 
 
 def synchronize(tree: Tree) -> None:
@@ -133,7 +123,7 @@ def synchronize(tree: Tree) -> None:
 
 
 def to_host(tensors: Sequence[Tensor]) -> list[np.ndarray]:
-    """Copy tensors to NumPy arrays."""
+    """Return NumPy arrays: views of buffers that TensorFlow writes to no more while they exist."""
     return [np.asarray(tensor) for tensor in tensors]
 
 
@@ -187,6 +177,11 @@ class Carry:
     def _flatten_like(self, value: Tree) -> list[Tensor]:
         keras.tree.assert_same_structure(self._structure, value)
         return list(keras.tree.flatten(value))
+
+
+def carry(value: Tree) -> Carry:
+    """Put a copy of `value` on the device."""
+    return Carry(value)
 
 
 def peak_device_memory_bytes() -> int | None:

@@ -10,8 +10,8 @@ from typing import Any
 
 from kit.calibration.document import FORMAT
 from kit.errors import InvalidFile
+from kit.rules.hyperparameters import Point
 from kit.rules.ruleset import Name
-from kit.rules.submission import Point
 from kit.schema.strict_yaml import parse, read_bytes, shown
 from kit.schema.validation import Schema, check
 

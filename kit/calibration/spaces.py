@@ -10,9 +10,10 @@ from pydantic import Field
 
 from kit import paths
 from kit.errors import NotAvailable
+from kit.rules.hyperparameters import HyperparameterName
 from kit.rules.ruleset import Name
 from kit.rules.sampling import sample
-from kit.rules.submission import Dimension, HyperparameterName, Submission
+from kit.rules.submission import Dimension, Submission
 from kit.schema.strict_yaml import shown
 from kit.schema.validation import Schema, load
 

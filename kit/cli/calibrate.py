@@ -16,7 +16,7 @@ from kit.errors import UsageError
 
 if TYPE_CHECKING:
     from kit.calibration.campaign import RunTrials
-    from kit.cli.calibrate_setup import Prepared
+    from kit.calibration.procedure import Prepared
     from kit.referee.signals import Signals
     from kit.study.evidence import Evidence
     from kit.study.owed import Board
@@ -118,7 +118,7 @@ def calibrate(as_json: bool, **options: Any) -> int:
     result, not an error. Exits with 0 when the targets are set, 1 when they cannot be, 2 when the
     request is wrong, and 130 after Ctrl-C.
     """
-    from kit.cli.calibrate_setup import Asked, prepare
+    from kit.calibration.procedure import Asked, prepare
     from kit.referee.signals import Signals
 
     asked = Asked(**{name: options.pop(name) for name in Asked.__dataclass_fields__})

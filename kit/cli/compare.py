@@ -113,16 +113,16 @@ def _duel(options: dict[str, Any]) -> Duel:
 
 def _estimates(duel: Duel, boards: tuple[Board, Board], results: Path) -> tuple[Estimate, Estimate]:
     """Estimate all trials, and those still to be run, from earlier ones on this machine."""
-    from kit.cli.study_setup import this_machine
+    from kit.referee.environment import machine
     from kit.study.estimate import estimate, together
     from kit.study.measures import measures_of
 
-    machine = this_machine()
+    here = machine()
     parts = []
     for side, board in zip(duel.sides, boards, strict=True):
         assignment = side.assignment
-        own = measures_of(side.results, assignment, machine)
-        others = measures_of(results.absolute(), assignment, machine)
+        own = measures_of(side.results, assignment, here)
+        others = measures_of(results.absolute(), assignment, here)
         measures = {label: own[label] or others[label] for label in own}
         budgets = {part.label: part.rules.max_runtime_seconds for part in assignment.parts}
         parts.append(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kit.cli.study_setup import asked_for, assignment_options, evidence_for, this_machine
+from kit.cli.study_setup import asked_for, assignment_options, evidence_for
 from kit.errors import UsageError
 
 if TYPE_CHECKING:
@@ -49,12 +49,13 @@ def plan(as_json: bool, cost_per_hour: float | None, **options: Any) -> None:
 
 def _planned(evidence: Evidence, cost_per_hour: float | None) -> Planned:
     from kit.cli.views.plan_page import Planned
+    from kit.referee.environment import machine
     from kit.study.estimate import estimate
     from kit.study.measures import measures_of
 
     assignment = evidence.assignment
     board = evidence.board(while_running=True)
-    measures = measures_of(evidence.results, assignment, this_machine())
+    measures = measures_of(evidence.results, assignment, machine())
     budgets = {part.label: part.rules.max_runtime_seconds for part in assignment.parts}
     return Planned(
         assignment,

@@ -115,9 +115,16 @@ def _verified(path: Path, trusted_keys: tuple[str, ...]) -> _Original:
 
 
 def _request(original: _Original, options: dict[str, Any], scratch: Path) -> TrialRequest:
-    from kit.planning.reproduction import archived_submission, plan_again, ruleset_of_record
+    from kit.planning.reproduction import (
+        archived_submission,
+        check_contract,
+        plan_again,
+        ruleset_of_record,
+    )
     from kit.planning.request import Execution
+    from kit.scoring.reading.conditions import recorded_environment
 
+    check_contract(original.record, recorded_environment(original.folder))
     rules = ruleset_of_record(original.record, options["ruleset"])
     submission = archived_submission(
         original.folder, original.record, rules, into=scratch / "submission"

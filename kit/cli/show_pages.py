@@ -63,7 +63,7 @@ def workload_page(name: str, rulesets: Mapping[str, Ruleset]) -> Page:
 
 
 def submission_page(name: str) -> Page:
-    """Describe a submission: its manifest, files and digest."""
+    """Describe a submission: its manifest, hyperparameters, files and digest."""
     submission = load_submission(name)
     manifest = submission.manifest
     facts = {
@@ -72,6 +72,9 @@ def submission_page(name: str) -> Page:
         "files": list(submission.files),
         "compressed_bytes": compressed_bytes(submission.contents),
         "sha256": submission.sha256,
+        "hyperparameters": {
+            name: one.model_dump(exclude_unset=True) for name, one in submission.declared.items()
+        },
         "tuning": manifest.model_dump(include={"tuning"}, exclude_unset=True)["tuning"],
     }
     sizes = [
@@ -79,7 +82,14 @@ def submission_page(name: str) -> Page:
         for scale, by_workload in manifest.batch_sizes.items()
         for workload, size in by_workload.items()
     ]
-    tables = [Table("Batch sizes", ("scale", "workload", "examples per step"), sizes)]
+    declared = [
+        (name, "required" if one.is_required else text(one.default), one.allowed, one.meaning)
+        for name, one in submission.declared.items()
+    ]
+    tables = [
+        Table("Batch sizes", ("scale", "workload", "examples per step"), sizes),
+        Table("Hyperparameters", ("hyperparameter", "default", "allowed", "meaning"), declared),
+    ]
     return Page(facts, [*tables, *_tuning_tables(manifest)])
 
 
@@ -109,6 +119,8 @@ def text(value: Any, depth: int = 0) -> str:
     if isinstance(value, list | tuple):
         items = ", ".join(text(item, depth + 1) for item in value)
         return f"[{items}]" if depth else items
+    if value is None:
+        return "null"
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 

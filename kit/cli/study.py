@@ -9,16 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kit.cli.study_setup import asked_for, assignment_options, evidence_for, this_machine
+from kit.cli.study_setup import asked_for, assignment_options, evidence_for
 from kit.cli.study_trials import execution_of, trial_options
 from kit.cli.trial import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK
 from kit.cli.witness_beside import witness_option, witnessing
-from kit.errors import UsageError
 
 if TYPE_CHECKING:
     from kit.study.evidence import Evidence
     from kit.study.owed import Board
-    from kit.study.scheduling import Scheduler
 
 
 @click.command(
@@ -54,13 +52,15 @@ def study(as_json: bool, known: tuple[Path, ...], complete: bool, **options: Any
     """
     from kit.cli.views.study_choice import choose_study_view
     from kit.cli.views.terminal import stream_for_view
+    from kit.referee.environment import machine
     from kit.referee.signals import Signals
+    from kit.study.exact import scheduler_of
     from kit.study.executor import LocalExecutor
     from kit.study.runner import Study, run_study
 
     asked = asked_for(options)
     evidence = evidence_for(asked, complete=complete)
-    scheduler = _scheduler(evidence, known, complete=complete)
+    scheduler = scheduler_of(evidence, known=known, machine=machine())
     view = choose_study_view(stream_for_view(), as_json=as_json)
     execution = execution_of(options, evidence.assignment.ruleset, view.note)
     witness = witnessing(options.pop("witness"), evidence.results, as_json=as_json)
@@ -78,30 +78,6 @@ def study(as_json: bool, known: tuple[Path, ...], complete: bool, **options: Any
         again += ["--known", str(folder)]
     _explain(evidence, board, again, signals.received(), as_json=as_json)
     return _exit_code(board, signals.received())
-
-
-def _scheduler(evidence: Evidence, known: tuple[Path, ...], *, complete: bool) -> Scheduler:
-    from kit.study.scheduling import InOrder
-
-    if complete:
-        if known:
-            raise UsageError(
-                "--known says what may be stopped, and --complete stops nothing. Leave one out."
-            )
-        return InOrder()
-    from kit.study.exact import ScoreExact, assigned_rules
-    from kit.study.rivals import NO_RIVALS, read_rivals
-
-    rivals = NO_RIVALS
-    if known:
-        rivals = read_rivals(
-            known,
-            evidence.assignment,
-            assigned_rules(evidence.assignment),
-            trusted=[evidence.key.public],
-            machine=this_machine(),
-        )
-    return ScoreExact(evidence.assignment, rivals)
 
 
 def _explain(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,17 +67,6 @@ def evidence_for(asked: Asked, *, complete: bool = False) -> Evidence:
 
     key = load_or_create_key(paths.config_root())
     return Evidence(_assignment(asked), asked.results.absolute(), key, complete=complete)
-
-
-def this_machine() -> dict[str, object]:
-    """Return processor, cores and GPUs as `environment.json` names them."""
-    from kit.referee import environment
-
-    return {
-        "cpu": environment.cpu_model(),
-        "cpu_cores": len(os.sched_getaffinity(0)),
-        "gpus": environment.gpus(),
-    }
 
 
 def _assignment(asked: Asked) -> Assignment:

@@ -6,7 +6,7 @@ gradients are the file's.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,8 @@ from kit.conformance.report import Check, ConformanceReport
 from kit.contracts import TrainingAlgorithm
 from kit.errors import InvalidFile, UnknownName
 from kit.registry import submission_names
+from kit.rules.hyperparameters import Declared, completed
+from kit.rules.submission import load_submission
 from kit.trainer.assembly import import_submission
 from kit.trainer.program import Program
 
@@ -55,50 +57,30 @@ def check_algorithm(path: Path, submission: str | None = None) -> ConformanceRep
         )
     if entry.submission not in submission_names():
         raise UnknownName("submission", entry.submission, submission_names(), "--submission")
-    algorithm = import_submission(paths.SUBMISSIONS / entry.submission)
-    return ConformanceReport(str(path), entry.submission, compare(golden, algorithm, entry))
+    folder = paths.SUBMISSIONS / entry.submission
+    given = hyperparameters(golden, entry, load_submission(folder).declared)
+    checks = compare(golden, import_submission(folder), entry, given)
+    return ConformanceReport(str(path), entry.submission, checks)
 
 
 def compare(
     golden: GoldenTrajectory,
     algorithm: type[TrainingAlgorithm],
     entry: GoldenAlgorithm,
+    given: Mapping[str, Any],
     *,
     xla: bool = False,
 ) -> tuple[Check, ...]:
-    """Run `algorithm` along `golden` and return the largest error of each leaf.
-
-    Raises:
-        InvalidFile: the file lacks a hyperparameter that the algorithm reads.
-    """
-    given = _Given(translated(golden, entry))
+    """Run `algorithm` with the hyperparameters `given`; return the largest error of each leaf."""
     errors: dict[str, float] = {}
-    try:
-        for count, (trained, evaluated) in enumerate(_run(golden, algorithm, given, xla), start=1):
-            if entry.param_is_evaluated:
-                trained = evaluated
-            for name, value, expected in _pairs(golden, count, trained, evaluated):
-                error = float(np.max(np.abs(value - expected), initial=0.0))
-                # np.maximum keeps NaN, which no tolerance forgives.
-                errors[name] = float(np.maximum(errors.get(name, 0.0), error))
-    except KeyError:
-        if given.missing is None:
-            raise
-        raise InvalidFile(
-            f"{golden.path}: {entry.submission} needs the hyperparameter {given.missing!r}; "
-            f"the file gives only: {', '.join(sorted(given))}. Name another with --submission."
-        ) from None
+    for count, (trained, evaluated) in enumerate(_run(golden, algorithm, given, xla), start=1):
+        if entry.param_is_evaluated:
+            trained = evaluated
+        for name, value, expected in _pairs(golden, count, trained, evaluated):
+            error = float(np.max(np.abs(value - expected), initial=0.0))
+            # np.maximum keeps NaN, which no tolerance forgives.
+            errors[name] = float(np.maximum(errors.get(name, 0.0), error))
     return tuple(Check(name, error, golden.tolerance) for name, error in sorted(errors.items()))
-
-
-class _Given(dict[str, Any]):
-    """The hyperparameters of a file; remembers one that was asked for and is not among them."""
-
-    missing: str | None = None
-
-    def __missing__(self, name: str) -> Any:
-        self.missing = name
-        raise KeyError(name)
 
 
 def _pairs(
@@ -118,33 +100,34 @@ def _pairs(
 def _run(
     golden: GoldenTrajectory,
     algorithm: type[TrainingAlgorithm],
-    hyperparameters: dict[str, Any],
+    given: Mapping[str, Any],
     xla: bool,
 ) -> Iterator[tuple[Leaves, Leaves]]:
     """Yield the trained parameters and those to evaluate after each update."""
 
     def eval_params(
-        self: TrainingAlgorithm, state: Any, params: list[Tensor], model_state: list[Tensor]
+        self: TrainingAlgorithm, params: list[Tensor], state: Any, model_state: list[Tensor]
     ) -> tuple[list[Tensor], list[Tensor]]:
-        chosen, _ = algorithm.eval_params(self, state, params, model_state)
+        chosen, _ = algorithm.eval_params(self, params, state, model_state)
         return params, chosen
 
     # The program hands over two lists of tensors: here the second is not the model state.
     observed = type(algorithm.__name__, (algorithm,), {"eval_params": eval_params})
-    program = Program(
-        observed(GoldenView(golden), hyperparameters), golden.initial(), [], seed=0, xla=xla
-    )
+    program = Program(observed(GoldenView(golden), given), golden.initial(), [], seed=0, xla=xla)
     for update in range(golden.updates):
         program.step(golden.batch(update), update)
         weights = program.evaluation_weights()
         yield weights[: len(golden.leaves)], weights[len(golden.leaves) :]
 
 
-def translated(golden: GoldenTrajectory, entry: GoldenAlgorithm) -> dict[str, Any]:
+def hyperparameters(
+    golden: GoldenTrajectory, entry: GoldenAlgorithm, declared: Declared
+) -> dict[str, Any]:
     """Return the file's hyperparameters by the submission's names; null means not given.
 
     Raises:
-        InvalidFile: the file needs another value where the submission has a constant.
+        InvalidFile: the file lacks one that the submission needs, or needs another value where the
+            submission has a constant.
     """
     fixed = {**FIXED, **entry.fixed}
     renamed = {**RENAMED, **entry.renamed}
@@ -152,11 +135,23 @@ def translated(golden: GoldenTrajectory, entry: GoldenAlgorithm) -> dict[str, An
     for name, value in golden.hyperparameters.items():
         if value is None or name in OF_THE_WORKLOAD:
             continue
-        if name not in fixed:
-            values[renamed.get(name, name)] = value
-        elif value != fixed[name]:
+        if name in fixed:
+            if value != fixed[name]:
+                raise InvalidFile(
+                    f"{golden.path}: {name} is a constant of {entry.submission}: {fixed[name]}. "
+                    f"Received: {name}={value}."
+                )
+            continue
+        names = renamed.get(name, name)
+        if isinstance(names, str):
+            values[names] = value
+        else:
+            values.update(zip(names, value, strict=True))
+    given = completed(declared, values)
+    for name in declared:
+        if name not in given:
             raise InvalidFile(
-                f"{golden.path}: {name} is a constant of {entry.submission}: {fixed[name]}. "
-                f"Received: {name}={value}."
+                f"{golden.path}: {entry.submission} needs the hyperparameter {name!r}; "
+                f"the file gives only: {', '.join(sorted(values))}. Name another with --submission."
             )
-    return values
+    return given

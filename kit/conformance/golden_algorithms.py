@@ -18,13 +18,14 @@ class GoldenAlgorithm:
 
     Attributes:
         submission: the folder in `submissions/`.
-        renamed: hyperparameters of the file that have another name in the submission.
+        renamed: hyperparameters of the file that have another name in the submission; several
+            names for a list.
         fixed: hyperparameters of the file that are constants of the submission.
         param_is_evaluated: `param.*` are the parameters to evaluate, not those that are trained.
     """
 
     submission: str
-    renamed: Mapping[str, str] = field(default_factory=dict)
+    renamed: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict)
     fixed: Mapping[str, Any] = field(default_factory=dict)
     param_is_evaluated: bool = False
 
@@ -37,7 +38,7 @@ GOLDEN_ALGORITHMS: Mapping[str, GoldenAlgorithm] = {
 }
 
 # What all files share.
-RENAMED = {"eps": "epsilon"}
+RENAMED: Mapping[str, str | tuple[str, ...]] = {"eps": "epsilon"}
 FIXED = {"grad_clip_eps": 1e-6}
 OF_THE_WORKLOAD = ("step_hint",)
 

@@ -76,10 +76,10 @@ class GoldenView:
     def __init__(self, golden: GoldenTrajectory) -> None:
         names = golden.meta.get("tree_names") or {}
         self._golden = golden
-        self.parameters = tuple(
+        self.parameters = [
             Parameter(value.shape, _kind(names.get(leaf, leaf)))
             for leaf, value in zip(golden.leaves, golden.initial(), strict=True)
-        )
+        ]
         self.loss_type = LossType.SOFTMAX_CROSS_ENTROPY
         self.step_hint = int(golden.hyperparameters.get("step_hint") or golden.updates)
         self.batch_size = 1

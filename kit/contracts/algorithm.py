@@ -1,9 +1,9 @@
-"""The contract of a training algorithm: what a submission implements.
+"""The contract of a training algorithm: what a submission implements (`kit.CONTRACT`).
 
-The core is functional. Parameters and model state are flat lists of tensors in a fixed order, the
-algorithm's own state is any pytree of tensors of fixed shapes; `init`, the stages and `eval_params`
-are pure functions that the kit traces, compiles and runs, each as one call on the device. `batches`
-and `on_evaluation` run on the host, between steps.
+The core is functional. Parameters, model state and the algorithm's own state are pytrees of tensors
+of fixed shapes; `init`, the stages and `eval_params` are pure functions that the kit traces,
+compiles and runs, each as one call on the device. `batches` and `on_evaluation` run on the host,
+between steps. All hooks take arguments in one order: params, state, model_state, batch, rng, step.
 """
 
 from __future__ import annotations
@@ -47,8 +47,8 @@ class Update:
     """
 
     params: list[Tensor]
-    model_state: list[Tensor]
     state: State
+    model_state: list[Tensor]
     feedback: Mapping[str, Tensor] = field(default_factory=dict)
 
 
@@ -89,7 +89,8 @@ class Feedback(Protocol):
 class TrainingAlgorithm:
     """Base of all submissions. Override what the algorithm needs; the rest has defaults.
 
-    `stages` may be set in `__init__`, where a period is a hyperparameter.
+    `stages` may be set in `__init__`, where a period is a hyperparameter. `self.hyperparameters`
+    has a value for every name that the submission declares in `HYPERPARAMETERS`.
     """
 
     stages: tuple[Stage, ...] = (Stage("update"),)
@@ -105,8 +106,8 @@ class TrainingAlgorithm:
 
     def update(
         self,
-        state: State,
         params: list[Tensor],
+        state: State,
         model_state: list[Tensor],
         batch: Batch,
         rng: Tensor,
@@ -115,9 +116,9 @@ class TrainingAlgorithm:
         """Make one step. Every stage has this signature.
 
         Args:
+            params: a list, with one tensor for each of `workload.parameters`, in their order.
             state: the algorithm's own pytree.
-            params: flat list, in the order of `workload.parameters`.
-            model_state: flat list: batch statistics.
+            model_state: a list of tensors: batch statistics.
             batch: dict of tensors.
             rng: int32 `(2,)`, different at every step, the same in all stages of one step.
             step: int32 scalar, counted from 0.
@@ -125,7 +126,7 @@ class TrainingAlgorithm:
         raise NotImplementedError(f"{type(self).__name__} must define update() or its own stages.")
 
     def eval_params(
-        self, state: State, params: list[Tensor], model_state: list[Tensor]
+        self, params: list[Tensor], state: State, model_state: list[Tensor]
     ) -> tuple[list[Tensor], list[Tensor]]:
         """Return the parameters and model state to evaluate; training goes on from the old ones."""
         return params, model_state
@@ -134,6 +135,6 @@ class TrainingAlgorithm:
         """Yield the batch of every step, on the host: echoing, curricula, changing sizes."""
         return iter(queue)
 
-    def on_evaluation(self, result: EvaluationResult, state: State) -> State:
+    def on_evaluation(self, state: State, result: EvaluationResult) -> State:
         """Return the state to go on with, on the host, after each evaluation."""
         return state

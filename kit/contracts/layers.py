@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any
 
 import keras
 from keras import ops
 
 from kit.contracts.forward import current_mode
+from kit.contracts.kernels import current_kernels
 
 Tensor = Any
 
@@ -67,46 +67,20 @@ class LayerNormalization(keras.layers.Layer):
         return centred * ops.rsqrt(variance + self.epsilon) * self.scale + self.bias
 
 
-def normalize_each_example(x: Tensor, epsilon: float) -> Tensor:
-    """Return `x` `(batch, height, width, channels)` normalised over height and width.
-
-    The variance is `max(0, E[x^2] - E[x]^2)`.
-    """
-    mean = ops.mean(x, axis=(1, 2), keepdims=True)
-    square = ops.mean(ops.square(x), axis=(1, 2), keepdims=True)
-    factor = ops.rsqrt(ops.maximum(square - ops.square(mean), 0.0) + epsilon)
-    return x * factor - mean * factor
-
-
 class InstanceNormalization(keras.layers.Layer):
     """Normalisation of every channel of every example, without weights.
 
     Source: Ulyanov, Vedaldi & Lempitsky 2016 (arXiv:1607.08022), equation 4; epsilon as published
-    in AlgoPerf. `kernel` does it; a backend with a faster way installs that.
+    in AlgoPerf.
     """
-
-    kernel: ClassVar[Callable[..., Tensor]] = staticmethod(normalize_each_example)
 
     def __init__(self, *, epsilon: float = 1e-5, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.epsilon = epsilon
+        self._normalize = current_kernels().instance_normalization
 
     def call(self, inputs: Tensor) -> Tensor:
-        return self.kernel(inputs, self.epsilon)
-
-
-def normalize_with_batch_statistics(
-    x: Tensor, scale: Tensor, bias: Tensor, epsilon: float
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Return `x` normalised over all axes but the last, the mean, and the biased variance.
-
-    The variance is `max(0, E[x^2] - E[x]^2)`.
-    """
-    axes = list(range(len(x.shape) - 1))
-    mean = ops.mean(x, axis=axes)
-    variance = ops.maximum(ops.mean(ops.square(x), axis=axes) - ops.square(mean), 0.0)
-    factor = scale * ops.rsqrt(variance + epsilon)
-    return x * factor + (bias - mean * factor), mean, variance
+        return self._normalize(inputs, self.epsilon)
 
 
 class BatchNormalization(keras.layers.Layer):
@@ -115,13 +89,7 @@ class BatchNormalization(keras.layers.Layer):
     The variance is biased, both for normalising and for the running value; running = momentum *
     running + (1 - momentum) * batch. Weights are named `scale`, `bias`, `mean`, `var`, as in the
     golden files. Source: Ioffe & Szegedy 2015, algorithm 1; AlgoPerf `imagenet_resnet`.
-
-    `kernel` normalises with batch statistics; a backend with one operation for it installs that.
     """
-
-    kernel: ClassVar[Callable[..., tuple[Tensor, Tensor, Tensor]]] = staticmethod(
-        normalize_with_batch_statistics
-    )
 
     def __init__(
         self,
@@ -135,6 +103,7 @@ class BatchNormalization(keras.layers.Layer):
         self.momentum = momentum
         self.epsilon = epsilon
         self.scale_initializer = keras.initializers.get(scale_initializer)
+        self._normalize = current_kernels().batch_normalization
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         shape = (input_shape[-1],)
@@ -148,7 +117,7 @@ class BatchNormalization(keras.layers.Layer):
         if not current_mode().batch_statistics:
             factor = scale * ops.rsqrt(self.var + self.epsilon)
             return inputs * factor + (bias - self.mean * factor)
-        outputs, mean, var = self.kernel(inputs, scale, bias, self.epsilon)
+        outputs, mean, var = self._normalize(inputs, scale, bias, self.epsilon)
         self.mean.assign(self.momentum * self.mean + (1.0 - self.momentum) * mean)
         self.var.assign(self.momentum * self.var + (1.0 - self.momentum) * var)
         return outputs

@@ -34,7 +34,7 @@ class WorkloadView(Protocol):
     holds updated running statistics. Gradients are means over the global batch.
     """
 
-    parameters: tuple[Parameter, ...]
+    parameters: list[Parameter]  # a pytree like `params`, for rules that depend on the kind
     loss_type: LossType
     step_hint: int
     batch_size: int

@@ -54,7 +54,7 @@ def measure(
         built,
         BenchmarkOptions(
             submission=entry.folder,
-            hyperparameters=(tuning.points or ({},))[0],
+            hyperparameters=entry.completed((tuning.points or ({},))[0]),
             batch_size=size,
             steps=steps,
             synthetic=synthetic,

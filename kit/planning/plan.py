@@ -88,7 +88,7 @@ def plan_trial(
         submission_sha256=entry.sha256,
         results=results.absolute(),
         rules=rules,
-        hyperparameters=point,
+        hyperparameters=entry.completed(point),
         batch_size=batch_size,
         seeds=own_study.trial(trial_id.label, trial) if seed is None else TrialSeeds.by_hand(seed),
         study_commitment=own_study.commitment if seed is None else None,

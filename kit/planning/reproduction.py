@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from kit import registry
+from kit import CONTRACT, __version__, contract_of, registry
 from kit.errors import InvalidSubmission, UsageError
 from kit.planning.request import Execution, TrialRequest
 from kit.records.archive import unpack
@@ -22,6 +24,30 @@ from kit.rules.submission import Submission, load_submission
 REPRODUCES = "it reproduces a record"
 _QUICK_SUFFIX = "-quick"  # of the ruleset's name in records of --quick before version 0.2
 LEEWAY = 10.0  # times the budget that a rerun may take: it ends at the last recorded step anyway
+
+
+def check_contract(record: TrialRecord, environment: Mapping[str, Any]) -> None:
+    """Check that the archived submission is written for this version of the kit.
+
+    Args:
+        record: names the version that it ran under.
+        environment: the content of its `environment.json`, which names the revision.
+
+    Raises:
+        UsageError: it is written for another contract.
+    """
+    written_for = contract_of(record.kit_version)
+    if written_for == CONTRACT:
+        return
+    source = environment.get("source")
+    revision = source.get("revision") if isinstance(source, dict) else None
+    known = isinstance(revision, str) and re.fullmatch(r"[0-9a-f]{40}", revision)
+    raise UsageError(
+        f"The record's submission is written for contract {written_for}, of kit "
+        f"{record.kit_version}; this is kit {__version__} with contract {CONTRACT}. Check out "
+        f"{f'revision {revision}' if known else f'version {record.kit_version}'} of the kit and "
+        "reproduce it there."
+    )
 
 
 def ruleset_of_record(record: TrialRecord, given: str | Path | None) -> Ruleset:

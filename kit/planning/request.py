@@ -18,9 +18,10 @@ from kit.contracts.trial_id import TrialId
 from kit.errors import UsageError
 from kit.records.ledger_entry import first_error
 from kit.records.record import IsolationLevel
+from kit.rules.hyperparameters import Scalar
 from kit.rules.ruleset import Ruleset, WorkloadRules, load_ruleset
 from kit.rules.seeds import TrialSeeds
-from kit.rules.submission import Scalar, Submission, load_submission
+from kit.rules.submission import Submission, load_submission
 
 QUICK_SECONDS = 8.0
 MAX_REQUEST_BYTES = 1 << 20

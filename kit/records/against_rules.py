@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from kit import contract_of
 from kit.errors import KitError
 from kit.records.files import ENVIRONMENT, SUBMISSION, TRIAL
 from kit.records.findings import Finding, Status
-from kit.records.record import TrialRecord, is_weaker
+from kit.records.record import Evaluation, TrialRecord, TrialState, is_weaker
 from kit.rules.source_digest import digest_files
+
+if TYPE_CHECKING:
+    from kit.rules.ruleset import Ruleset
 
 
 def check_source(record: TrialRecord, files: Mapping[str, bytes]) -> Finding:
@@ -29,7 +33,10 @@ def check_source(record: TrialRecord, files: Mapping[str, bytes]) -> Finding:
 
 
 def check_rules(
-    record: TrialRecord, files: Mapping[str, bytes], environment: bytes
+    record: TrialRecord,
+    files: Mapping[str, bytes],
+    environment: bytes,
+    evaluations: Sequence[Evaluation],
 ) -> list[Finding]:
     """Check target, budget, batch size, points and limits against ruleset and submission.
 
@@ -37,6 +44,7 @@ def check_rules(
         record: the trial.
         files: the archived submission.
         environment: the content of `environment.json`.
+        evaluations: its rows.
 
     Only the very ruleset that the record names can tell; when it is not here, a note says so.
     """
@@ -53,6 +61,7 @@ def check_rules(
         return [Finding("rules", "note", TRIAL, text)]
     try:
         differences = list(_differences(record, files, environment))
+        differences += _pauses(record, evaluations, ruleset)
     except KitError as error:
         differences = [str(error)]
     status: Status = "problem" if record.official else "note"
@@ -60,6 +69,23 @@ def check_rules(
     return [Finding("rules", status, TRIAL, text) for text in differences] or [
         Finding("rules", "ok", TRIAL, fine)
     ]
+
+
+def _pauses(
+    record: TrialRecord, evaluations: Sequence[Evaluation], ruleset: Ruleset
+) -> Iterator[str]:
+    """Yield what should have ended the trial as a violation: CPU time while its clock stood."""
+    if not record.official or record.state is TrialState.RULE_VIOLATION:
+        return
+    allowed = ruleset.pause_cpu_tolerance_seconds
+    for row in evaluations:
+        if not row.pause_cpu_seconds <= allowed:
+            yield (
+                f"official is true, but the trainer used {row.pause_cpu_seconds:.2f} s of CPU time "
+                f"during evaluation {row.index}; {allowed:.2f} s are tolerated."
+            )
+    if ruleset.pause_cpu_clock != "ticks" == getattr(record.freezing, "cpu_clock", None):
+        yield "official is true, but CPU times are in ticks and the ruleset requires nanoseconds."
 
 
 def _differences(
@@ -107,8 +133,10 @@ def _differences(
     for field, (recorded, expected) in compared.items():
         if recorded != expected:
             yield f"{field} is {recorded!r}, but by the ruleset and the submission {expected!r}."
-    declared = [tuning.fixed] if tuning.fixed is not None else tuning.points
-    if declared is not None and record.hyperparameters not in [dict(point) for point in declared]:
+    points = [tuning.fixed] if tuning.fixed is not None else tuning.points
+    if points is not None and contract_of(record.kit_version) > 1:
+        points = [submission.completed(point) for point in points]
+    if points is not None and record.hyperparameters not in points:
         yield "hyperparameters are not a point that the submission declares."
     yield from submission.unofficial_reasons(ruleset)
     if problem := compression_problem(files, ruleset.submission_limits):

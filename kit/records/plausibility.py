@@ -19,7 +19,7 @@ FASTEST_STEP_SECONDS = 1e-4  # mnist's, the fastest that was measured here, take
 
 
 def first_evaluation(record: TrialRecord, evaluations: Sequence[Evaluation]) -> str | None:
-    """Return the first evaluation beside that of the initial parameters; None without any."""
+    """Return the first evaluation next to that of the initial parameters; None without any."""
     if not evaluations:
         return None
     metric = record.rules.target.metric

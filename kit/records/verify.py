@@ -232,7 +232,7 @@ def _check_meaning(
         state.add("source", "problem", SUBMISSION, f"The archive does not open: {error}.")
         return
     state.findings.append(check_source(record, source))
-    state.findings += check_rules(record, source, state.contents[ENVIRONMENT])
+    state.findings += check_rules(record, source, state.contents[ENVIRONMENT], evaluations)
 
 
 def _check_ledger(

@@ -12,7 +12,7 @@ from kit.errors import RuleViolation, TrainerFailed
 from kit.exchange import directory
 from kit.exchange.messages import Setup
 from kit.planning.request import EarlyStop, TrialPlan
-from kit.records.record import Evaluation, Failure, IsolationLevel, TrialState
+from kit.records.record import Evaluation, Failure, FreezingRecord, IsolationLevel, TrialState
 from kit.records.schedule import Schedule
 from kit.referee.clock import Clock
 from kit.referee.environment import gpus
@@ -51,6 +51,7 @@ class Conduct:
         self._evaluations: list[Evaluation] = []
         self._initial_metrics: Mapping[str, float] = {}
         self._walls: Mapping[str, object] = {}
+        self._freezing: FreezingRecord | None = None
 
     def run(self, level: IsolationLevel) -> Ending:
         """Run the trainer under the referee. It is launched first, so that both import."""
@@ -77,6 +78,7 @@ class Conduct:
                 peak_trainer_memory_bytes=trainer.tree.peak_resident_bytes or None,
                 trainer_environment=started.environment,
                 walls=self._walls,
+                freezing=self._freezing,
                 initial_metrics=self._initial_metrics,
             )
 
@@ -91,6 +93,7 @@ class Conduct:
             channel = connect(trainer, started.listener, self._setup(), self._signals.received)
             stack.callback(channel.close)
             self._walls = started.check_walls()
+            self._freezing = trainer.tree.freezing()
             bench = bench or self._bench(self._evaluation_device())
             layout = bench.evaluator.layout
             control = stack.enter_context(directory.RefereeControl(exchange))

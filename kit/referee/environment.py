@@ -129,6 +129,11 @@ def _packages() -> dict[str, str]:
     return dict(sorted((d.metadata["Name"].lower(), d.version) for d in distributions))
 
 
+def machine() -> dict[str, object]:
+    """Return processor, cores and GPUs as `environment.json` names them."""
+    return {"cpu": cpu_model(), "cpu_cores": len(os.sched_getaffinity(0)), "gpus": gpus()}
+
+
 def cpu_model() -> str:
     """Return the processor's name."""
     try:

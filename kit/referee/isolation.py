@@ -19,6 +19,7 @@ from typing import Literal
 from kit import paths
 from kit.errors import NotAvailable, UsageError
 from kit.referee.hidden import hidden_paths
+from kit.trainer import seccomp
 from kit.trainer.environment import environment
 
 Isolation = Literal["bubblewrap", "process"]  # the levels that launch a trainer here
@@ -34,6 +35,8 @@ _CONFIGURATION = (
     "/etc/nsswitch.conf",
     "/etc/passwd",
 )
+# Started by root, bwrap would keep all capabilities, with which a sandbox can thaw itself.
+_CONFINED = ("--unshare-all", "--die-with-parent", "--cap-drop", "ALL")
 _SCRATCH = "/tmp"
 _EXCHANGE = "/exchange"
 _SUBMISSION = "/submission"
@@ -59,6 +62,7 @@ class Launch:
     command: list[str]
     environment: dict[str, str]
     working_directory: Path
+    bubblewrap_filter: bytes | None = None  # of system calls
 
 
 @functools.cache
@@ -67,7 +71,7 @@ def bubblewrap_problem() -> str | None:
     program = shutil.which("bwrap")
     if program is None:
         return "bwrap is not installed (Debian and Ubuntu: apt-get install bubblewrap)"
-    command = [program, "--ro-bind", "/", "/", "--unshare-all", "--die-with-parent", "true"]
+    command = [program, *_CONFINED, "--ro-bind", "/", "/", "true"]
     trial = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
     if trial.returncode == 0:
         return None
@@ -99,14 +103,17 @@ def choose(requested: str) -> tuple[Isolation, str | None]:
 def launch(isolation: Isolation, folders: TrainerFolders) -> Launch:
     """Return how to start `kit.trainer` under `isolation`."""
     if isolation == "process":
+        filtered = [sys.executable, "-P", "-s", "-m", "kit.trainer.seccomp"]
         command = _python(str(folders.exchange), str(folders.submission), folders.extras)
-        scratch, source = folders.scratch, folders.training_source
+        command, scratch, source = [*filtered, *command], folders.scratch, folders.training_source
         data_root = paths.data_root() if source is None else source.parents[2]
         return Launch(command, environment(str(scratch), data_root), working_directory=scratch)
     extras = None if folders.extras is None else Path(_EXTRAS)
-    arguments = [*_sandbox(folders), "--", *_python(_EXCHANGE, _SUBMISSION, extras)]
     return Launch(
-        ["bwrap", *arguments], environment(_SCRATCH, paths.data_root()), working_directory=Path("/")
+        ["bwrap", *_sandbox(folders), "--", *_python(_EXCHANGE, _SUBMISSION, extras)],
+        environment(_SCRATCH, paths.data_root()),
+        working_directory=Path("/"),
+        bubblewrap_filter=seccomp.program(),
     )
 
 
@@ -116,8 +123,7 @@ def _python(exchange: str, submission: str, extras: Path | None) -> list[str]:
 
 
 def _sandbox(folders: TrainerFolders) -> list[str]:
-    arguments = ["--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL"]
-    arguments += ["--proc", "/proc", "--dev", "/dev"]
+    arguments = [*_CONFINED, "--new-session", "--proc", "/proc", "--dev", "/dev"]
     # First, because a later mount hides what lies below it: the project may itself be in /tmp.
     arguments += ["--bind", str(folders.scratch), _SCRATCH]
     for path in (*_SYSTEM, *_CONFIGURATION):

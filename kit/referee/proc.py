@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, NamedTuple
 
-_TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
+CpuClock = Literal["schedstat", "ticks"]
+
+_NANOSECONDS_PER_TICK = 1_000_000_000 // os.sysconf("SC_CLK_TCK")
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
-_STOPPED = frozenset({b"T", b"t", b"Z", b"X", b"x"})
-_UNINTERRUPTIBLE = b"D"
 
 
 @dataclass(frozen=True)
@@ -20,9 +20,28 @@ class Process:
     pid: int
     state: str
     parent: int
-    cpu_ticks: int
+    threads: int
     started_ticks: int
     resident_bytes: int
+
+    @property
+    def has_ended(self) -> bool:
+        """Tell whether only the entry in the process table is left.
+
+        The first thread of a process can exit while others run on: then the state alone is `Z`.
+        """
+        return self.state in "ZXx" and self.threads <= 1
+
+
+class Thread(NamedTuple):
+    """What the kernel counts of a thread; it stands still as long as the thread does."""
+
+    pid: int
+    tid: int
+    started_ticks: int
+    state: str
+    cpu_ns: int
+    timeslices: int
 
     @property
     def has_ended(self) -> bool:
@@ -30,33 +49,38 @@ class Process:
         return self.state in "ZXx"
 
 
-def _stat_fields(path: str) -> list[bytes] | None:
-    """Return the fields of a `stat` file from the third on; None when the process is gone.
+def _contents(path: str) -> bytes:
+    """Return a file of `/proc`, nothing when the process is gone.
 
     Read without a Python file object: a freeze reads hundreds of these on the submission's clock.
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
-        return None
+        return b""
     try:
-        return os.read(descriptor, 4096).rpartition(b")")[2].split() or None
+        return os.read(descriptor, 4096)
     except OSError:
-        return None
+        return b""
     finally:
         os.close(descriptor)
+
+
+def _stat_fields(path: str) -> list[bytes]:
+    """Return the fields of a `stat` file from the third on; none when the process is gone."""
+    return _contents(path).rpartition(b")")[2].split()
 
 
 def read(pid: int) -> Process | None:
     """Return a process, or None when it is gone."""
     fields = _stat_fields(f"/proc/{pid}/stat")
-    if fields is None:
+    if not fields:
         return None
     return Process(
         pid=pid,
         state=fields[0].decode(),
         parent=int(fields[1]),
-        cpu_ticks=int(fields[11]) + int(fields[12]),
+        threads=int(fields[17]),
         started_ticks=int(fields[19]),
         resident_bytes=int(fields[21]) * _PAGE_BYTES,
     )
@@ -68,37 +92,46 @@ def all_processes() -> dict[int, Process]:
     return {pid: process for pid in pids if (process := read(pid)) is not None}
 
 
-def is_stopped(pid: int, *, was_told: bool) -> bool:
-    """Tell whether no thread of a process can run before it is woken, or the process is gone.
+def cpu_clock() -> CpuClock:
+    """Return how finely the kernel counts a thread's CPU time: nanoseconds, or ticks of 10 ms."""
+    fields = _contents("/proc/self/schedstat").split()
+    return "schedstat" if len(fields) == 3 and int(fields[2]) else "ticks"
 
-    A thread in uninterruptible sleep counts when the process `was_told` to stop: it stops before it
-    runs again. One can wait there for as long as it likes, as the parent of a `vfork` that does not
-    come to its `exec`.
-    """
+
+def threads(pid: int, clock: CpuClock) -> list[Thread]:
+    """Return the threads of a process that exist now."""
     try:
-        threads = os.listdir(f"/proc/{pid}/task")
+        tids = os.listdir(f"/proc/{pid}/task")
     except OSError:
-        return read(pid) is None
-    for thread in threads:
-        fields = _stat_fields(f"/proc/{pid}/task/{thread}/stat")
-        if fields is None or fields[0] in _STOPPED:
+        return []
+    found = []
+    for tid in tids:
+        fields = _stat_fields(f"/proc/{pid}/task/{tid}/stat")
+        if not fields:
             continue
-        if not (was_told and fields[0] == _UNINTERRUPTIBLE):
-            return False
-    return True
-
-
-def cpu_seconds(processes: Iterable[Process]) -> float:
-    """Return the CPU time that processes have used so far."""
-    return sum(process.cpu_ticks for process in processes) / _TICKS_PER_SECOND
+        cpu_ns, timeslices = (int(fields[11]) + int(fields[12])) * _NANOSECONDS_PER_TICK, 0
+        if clock == "schedstat":
+            counted = _contents(f"/proc/{pid}/task/{tid}/schedstat").split()
+            if not counted:
+                continue
+            cpu_ns, timeslices = int(counted[0]), int(counted[2])
+        found.append(Thread(pid, int(tid), int(fields[19]), fields[0].decode(), cpu_ns, timeslices))
+    return found
 
 
 def peak_resident_bytes(pid: int) -> int:
     """Return the largest resident size that a process ever had."""
+    return _status_number(pid, "VmHWM:") * 1024
+
+
+def seccomp_filters(pid: int) -> int:
+    """Return how many filters its system calls pass; 0 from kernels older than 5.9 also."""
+    return _status_number(pid, "Seccomp_filters:")
+
+
+def _status_number(pid: int, name: str) -> int:
     try:
-        for line in Path(f"/proc/{pid}/status").read_text(errors="replace").splitlines():
-            if line.startswith("VmHWM:"):
-                return int(line.split()[1]) * 1024
+        lines = Path(f"/proc/{pid}/status").read_text(errors="replace").splitlines()
     except OSError:
         return 0
-    return 0
+    return next((int(line.split()[1]) for line in lines if line.startswith(name)), 0)

@@ -17,17 +17,23 @@ import time
 from collections.abc import Iterable
 
 from kit.errors import TrainerFailed, TrialError
+from kit.records.record import FreezingRecord
+from kit.referee.freezer import Freezer
 from kit.referee.proc import (
     Process,
     all_processes,
-    cpu_seconds,
-    is_stopped,
+    cpu_clock,
     peak_resident_bytes,
     read,
+    seccomp_filters,
 )
+from kit.referee.standstill import RUNNING, UNINTERRUPTIBLE, Standstill
 
 _PR_SET_CHILD_SUBREAPER = 36
 _INIT = 1
+_STOPPED = frozenset("TtZXx")
+_FREEZER_SECONDS = 1.0  # then what is not frozen is stopped by signals
+_UNINTERRUPTIBLE_SECONDS = 0.05  # longer than a thread reads from a disk
 
 
 def become_subreaper() -> None:
@@ -36,9 +42,16 @@ def become_subreaper() -> None:
 
 
 class Processes(abc.ABC):
-    """All processes of one trainer."""
+    """All processes of one trainer.
 
-    def __init__(self) -> None:
+    A cgroup holds them if there is a `freezer`; signals stop what is not in it. Either way every
+    thread is read when it is frozen, and again in `changes`.
+    """
+
+    def __init__(self, freezer: Freezer | None = None) -> None:
+        self.freezer = freezer
+        self.cpu_clock = cpu_clock()
+        self._signalled: set[int] = set()
         self._peak_resident_bytes = 0
 
     @abc.abstractmethod
@@ -60,40 +73,75 @@ class Processes(abc.ABC):
         """Tell whether a process exists that has not ended."""
         return any(not process.has_ended for process in self._members().values())
 
-    def freeze(self, timeout_seconds: float = 10.0) -> float:
-        """Stop every process and return the CPU seconds they have used so far.
+    def freezing(self) -> FreezingRecord:
+        """Return how these processes will be held, and how that will be watched."""
+        pids = self.pids()
+        own = seccomp_filters(os.getpid())
+        filtered = [seccomp_filters(pid) > own for pid in self._confined(pids)]
+        return FreezingRecord(
+            method=self.freezer.method
+            if self.freezer and pids <= self.freezer.pids()
+            else "signals",
+            cpu_clock=self.cpu_clock,
+            seccomp=bool(filtered) and all(filtered),
+        )
 
-        Scans until two scans in a row find the same processes, all of them stopped: a process that
+    def _confined(self, pids: set[int]) -> set[int]:
+        """Return those of `pids` that submission code can be in."""
+        return pids
+
+    def freeze(self, timeout_seconds: float = 10.0) -> Standstill:
+        """Stop every process and return what all of their threads have done so far.
+
+        Scans until two scans in a row find the same threads, all of them stopped: a process that
         forks while it is being stopped is found by the next scan.
 
         Raises:
             TrainerFailed: the processes do not stop. It is the trainer's failure, not the host's:
                 otherwise a trial could end itself as interrupted, and be repeated.
         """
-        deadline = time.monotonic() + timeout_seconds
-        before: set[int] | None = None
-        told: set[int] = set()
-        while time.monotonic() < deadline:
+        start = time.monotonic()
+        frozen: set[int] = set()
+        if self.freezer and self.freezer.freeze(_FREEZER_SECONDS):
+            frozen = self.freezer.pids()
+        before: Standstill | None = None
+        while (elapsed := time.monotonic() - start) < timeout_seconds:
             members = self._members()
-            running = [pid for pid in members if not is_stopped(pid, was_told=pid in told)]
-            if not running and members.keys() == before:
+            now = Standstill.of(members, self.cpu_clock)
+            # One can wait uninterruptibly for as long as it likes, as the parent of a `vfork` that
+            # does not come to its `exec`; told to stop, it stops before it runs again.
+            waiting = self._signalled if elapsed > _UNINTERRUPTIBLE_SECONDS else set()
+            running = {
+                thread.pid
+                for thread in now.threads
+                if thread.state not in _STOPPED
+                # A thread counts as frozen a few instructions before it leaves its processor.
+                and not (thread.pid in frozen and thread.state != RUNNING)
+                and not (thread.pid in waiting and thread.state == UNINTERRUPTIBLE)
+            }
+            if not running and now == before:
                 self._note_memory(members)
-                return cpu_seconds(members.values())
-            self._signal(running, signal.SIGSTOP)
-            told |= set(running)
-            before = set(members)
+                return now
+            if told := running - frozen:
+                self._signal(told, signal.SIGSTOP)
+                self._signalled |= told
+            before = now
         raise TrainerFailed(
             "The trainer's processes could not be stopped for an evaluation within "
             f"{timeout_seconds:.0f} s."
         )
 
-    def cpu_seconds(self) -> float:
-        """Return the CPU seconds used so far by the processes that exist now."""
-        return cpu_seconds(self._members().values())
+    def standstill(self) -> Standstill:
+        """Return what the threads that exist now have done so far."""
+        return Standstill.of(self._members(), self.cpu_clock)
 
     def thaw(self) -> None:
         """Let every process run again."""
-        self._signal(self._members(), signal.SIGCONT)
+        if self.freezer:
+            self.freezer.thaw()
+        if self._signalled:
+            self._signal(self._signalled, signal.SIGCONT)
+        self._signalled = set()
 
     def kill(self, patience_seconds: float = 120.0) -> None:
         """Kill every process and reap what this process inherited.
@@ -115,9 +163,14 @@ class Processes(abc.ABC):
                     f"{min(members)}. Check this machine for processes in uninterruptible sleep."
                 )
             self._signal(members, signal.SIGKILL)
+            if self.freezer:
+                self.freezer.thaw()  # version 1 lets nothing die before
             time.sleep(0.002)
             self._reap()
         self._reap()
+        if self.freezer:
+            self.freezer.close()
+            self.freezer = None
 
     def resident_bytes(self) -> int:
         """Return the memory that the processes hold now."""
@@ -136,8 +189,8 @@ class Processes(abc.ABC):
 class ProcessTree(Processes):
     """The process `root_pid`, its descendants, and orphans that this process inherited."""
 
-    def __init__(self, root_pid: int) -> None:
-        super().__init__()
+    def __init__(self, root_pid: int, freezer: Freezer | None = None) -> None:
+        super().__init__(freezer)
         root = read(root_pid)
         self._root = root_pid
         self._referee = os.getpid()
@@ -161,6 +214,9 @@ class ProcessTree(Processes):
             )
         ]
         return _with_descendants(roots, processes)
+
+    def _confined(self, pids: set[int]) -> set[int]:
+        return pids - {self._root} or pids  # bwrap's first process stays outside its sandbox
 
     def _signal(self, pids: Iterable[int], number: int) -> None:
         for pid in pids:

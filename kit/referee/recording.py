@@ -26,6 +26,7 @@ from kit.records.record import (
 )
 from kit.referee import environment
 from kit.referee.clock import Clock, seconds
+from kit.referee.proc import cpu_clock
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,7 @@ class Ending:
     initial_metrics: Mapping[str, float] = field(default_factory=dict)
     data_manifests: Mapping[str, str] = field(default_factory=dict)
     contention: ContentionRecord = field(default_factory=ContentionRecord)
+    freezing: FreezingRecord | None = None  # None: no trainer came so far that it could be frozen
 
 
 def trial_record(plan: TrialPlan, ending: Ending, clock: Clock, *, attempt: int) -> TrialRecord:
@@ -105,7 +107,8 @@ def trial_record(plan: TrialPlan, ending: Ending, clock: Clock, *, attempt: int)
         devices=[gpu.name for gpu in host.gpus] or ["cpu"],
         host=host,
         data_manifests=dict(ending.data_manifests),
-        freezing=FreezingRecord(method="signals", cpu_clock="ticks", seccomp=False),
+        freezing=ending.freezing
+        or FreezingRecord(method="signals", cpu_clock=cpu_clock(), seccomp=False),
         contention=ending.contention,
         disturbed=[],
     )

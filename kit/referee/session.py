@@ -27,6 +27,7 @@ from kit.referee.evaluator import Interrupted
 from kit.referee.gpu_audit import GpuAudit
 from kit.referee.output import tail
 from kit.referee.recording import Verdict
+from kit.referee.standstill import Standstill
 from kit.referee.trainer_process import Trainer
 
 _TICK_SECONDS = 0.1
@@ -204,7 +205,7 @@ class Session:
     def _pause(self, message: Weights | Complete) -> Verdict | None:
         """Freeze the trainer, evaluate what it handed over, and let it go on or not."""
         arrived_ns = self._judge.submission_ns()
-        cpu_before = self._trainer.tree.freeze()
+        frozen = self._trainer.tree.freeze()
         self._clock.switch("evaluation")
         self._gpu.start()
         self._set_due(False)
@@ -218,11 +219,12 @@ class Session:
                 message.step,
                 lambda: self._inbox.read(message.size_bytes),
                 arrived_ns=arrived_ns,
-                pause=lambda: self._audit(cpu_before),
+                pause=lambda: self._audit(frozen),
             )
             reached = self._judge.add(evaluation)
             self._bench.observer.evaluated(evaluation)
             self._judge.check_pause(evaluation)
+            self._check_stood_still(frozen)
             if reached:
                 return self._verdict(
                     TrialState.TARGET_REACHED, "The validation metric reached the target."
@@ -235,12 +237,24 @@ class Session:
         self._resume()
         return None
 
-    def _audit(self, cpu_before: float) -> Pause:
-        tree = self._trainer.tree
+    def _audit(self, frozen: Standstill) -> Pause:
+        now = self._trainer.tree.standstill()
         return Pause(
-            cpu_seconds=max(0.0, tree.cpu_seconds() - cpu_before),
-            gpu_utilization=self._gpu.utilization(tree.pids()),
+            cpu_seconds=frozen.cpu_seconds(now),
+            gpu_utilization=self._gpu.utilization({t.pid for t in frozen.threads | now.threads}),
         )
+
+    def _check_stood_still(self, frozen: Standstill) -> None:
+        """Look once more, right before the trainer runs on or its result counts.
+
+        Raises:
+            RuleViolation: a thread ran, ended, or is new, however short it was.
+        """
+        if changes := frozen.changes(self._trainer.tree.standstill()):
+            more = f" ({len(changes) - 1} more)" if len(changes) > 1 else ""
+            raise RuleViolation(
+                f"The trainer did not stand still during an untimed evaluation: {changes[0]}{more}."
+            )
 
     def _resume(self) -> None:
         last = self._judge.evaluations[-1]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 from typing import Protocol
 
+from kit.referee.freezer import make_freezer
 from kit.referee.isolation import Launch
 from kit.referee.output import Output
 from kit.referee.processes import Processes, ProcessTree, become_subreaper
@@ -33,19 +35,28 @@ class TrainerProcess:
 
     def __init__(self, launch: Launch) -> None:
         become_subreaper()
+        freezer = make_freezer()
+        command = launch.command
+        descriptors: tuple[int, ...] = ()
+        if launch.bubblewrap_filter:
+            descriptors = (_readable(launch.bubblewrap_filter),)
+            command = [command[0], "--seccomp", str(descriptors[0]), *command[1:]]
         self._process = subprocess.Popen(
-            launch.command,
+            freezer.entering(command) if freezer else command,
             env=launch.environment,
             cwd=launch.working_directory,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             start_new_session=True,  # the terminal's Ctrl-C is for the referee alone
+            pass_fds=descriptors,
         )
+        for descriptor in descriptors:
+            os.close(descriptor)
         _prefer_for_oom_killer(self._process.pid)
         assert self._process.stdout is not None
         self._output = Output(self._process.stdout)
-        self.tree = ProcessTree(self._process.pid)
+        self.tree = ProcessTree(self._process.pid, freezer)
 
     def is_alive(self) -> bool:
         """Tell whether the launched process still runs."""
@@ -71,6 +82,14 @@ class TrainerProcess:
     def log(self) -> bytes:
         """Return what the trainer printed, its middle left out when it is long."""
         return self._output.content()
+
+
+def _readable(content: bytes) -> int:
+    """Return a descriptor to read `content` from."""
+    descriptor = os.memfd_create("content")
+    os.write(descriptor, content)
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    return descriptor
 
 
 def _prefer_for_oom_killer(pid: int) -> None:

@@ -27,6 +27,7 @@ from kit.referee.clock import Clock
 from kit.referee.conduct import Conduct
 from kit.referee.debugger import time_outside_debuggers
 from kit.referee.events import Observer, Outcome
+from kit.referee.proc import cpu_clock
 from kit.referee.recording import trial_record
 from kit.referee.signals import Signals
 from kit.referee.walls import engine_evidence, referee_facts
@@ -175,6 +176,8 @@ def _attempt(plan: TrialPlan, ledger: Ledger, level: IsolationLevel) -> tuple[in
         reasons.append("--inline runs referee and submission in one process")
     elif is_weaker(level, plan.ruleset.isolation):
         reasons.append(f"the ruleset asks for isolation {plan.ruleset.isolation!r} at least")
+    if plan.ruleset.pause_cpu_clock != "ticks" == cpu_clock():
+        reasons.append("the ruleset requires CPU times in nanoseconds; this kernel counts ticks")
     ruling = rule_on([a.tried for a in earlier], plan.ruleset.max_attempts)
     if any(a.state not in REPEATABLE for a in earlier):
         reasons.append("an earlier attempt at this trial has finished")

@@ -17,6 +17,7 @@ from typing import Any
 
 from kit.errors import TrialError
 from kit.referee import policy
+from kit.trainer import seccomp
 
 EVIDENCE = Path("/run/secrets/inspection.json")
 _EVIDENCE_SECONDS = 120.0
@@ -24,6 +25,7 @@ _POLL_SECONDS = 0.05
 _CAP_KILL = 1 << 5
 _SEES_ONLY_ITSELF = {"lo"}
 _SECCOMP_FILTER = "2"
+_FILTERS = 1 if seccomp.program() is None else 2  # the engine's, and the kit's
 
 
 def engine_evidence(wait_seconds: float = _EVIDENCE_SECONDS) -> Mapping[str, Any] | None:
@@ -97,6 +99,10 @@ def trainer_facts(pids: Collection[int]) -> Mapping[str, object]:
             "the trainer has capabilities": _capabilities(status) != {0},
             "the trainer can gain privileges": status.get("NoNewPrivs") != "1",
             "the trainer's system calls are not filtered": status.get("Seccomp") != _SECCOMP_FILTER,
+            "the trainer's system calls pass only one filter, not the engine's and the kit's": int(
+                status.get("Seccomp_filters", _FILTERS)  # kernels before 5.9 do not count them
+            )
+            < _FILTERS,
         }
         refuse(wrong)
     refuse(wrong)

@@ -198,6 +198,7 @@ class Ruleset(Schema):
     max_attempts: Count = 2
     evaluations: Evaluations
     pause_cpu_tolerance_seconds: Annotated[float, Field(ge=0)]
+    pause_cpu_clock: Literal["ticks", "schedstat"] = "ticks"  # the coarsest for an official result
     contention: ContentionLimits | None = None  # None: in rulesets from before it was measured
     submission_limits: SubmissionLimits
     held_out: HeldOut | None = None

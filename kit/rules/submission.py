@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, PlainValidator, model_validator
+from pydantic import Field, model_validator
 
 from kit import paths, registry
 from kit.errors import InvalidSubmission, UnknownName
@@ -22,6 +22,16 @@ from kit.rules.extra_requirements import (
     unlisted_wheels,
 )
 from kit.rules.folder import read_folder
+from kit.rules.hyperparameters import (
+    Candidates,
+    Declared,
+    HyperparameterName,
+    Point,
+    Scalar,
+    check_candidates,
+    completed,
+    read_declared,
+)
 from kit.rules.ruleset import Count, Name, Ruleset, SubmissionLimits
 from kit.rules.source_digest import digest_files
 from kit.schema.strict_yaml import parse, shown
@@ -32,25 +42,6 @@ DEFAULT_LIMITS = SubmissionLimits(  # without a ruleset: to look at a submission
     max_compressed_bytes=1 << 20,
     suffixes=(".py", ".yaml", ".md", ".txt", ".lock"),
 )
-HyperparameterName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=80)]
-MAX_TEXT_CHARACTERS = 200
-
-
-def _scalar(value: Any) -> Any:
-    """Accept what a hyperparameter may be."""
-    fits = value is None or isinstance(value, bool | int)
-    fits |= isinstance(value, float) and math.isfinite(value)
-    fits |= isinstance(value, str) and len(value) <= MAX_TEXT_CHARACTERS
-    if not fits:
-        raise ValueError(
-            "must be true, false, null, a finite number, or text of at most "
-            f"{MAX_TEXT_CHARACTERS} characters"
-        )
-    return value
-
-
-Scalar = Annotated[bool | int | float | str | None, PlainValidator(_scalar)]
-Point = Annotated[dict[HyperparameterName, Scalar], Field(max_length=100)]
 NonEmpty = Annotated[str, Field(min_length=1)]
 
 
@@ -106,6 +97,21 @@ class SubmissionTuning(Schema):
         forms = ("points", "search_space", "fixed")
         return next((form for form in forms if getattr(self, form) is not None), None)
 
+    def candidates(self) -> Iterator[tuple[str, Candidates]]:
+        """Yield, by its place in the manifest, what hyperparameters may become; ends of ranges."""
+        for number, point in enumerate(self.points or (), start=1):
+            yield f"points[{number}]", {name: (value,) for name, value in point.items()}
+        if self.fixed is not None:
+            yield "fixed", {name: (value,) for name, value in self.fixed.items()}
+        if self.search_space is not None:
+            yield (
+                "search_space",
+                {
+                    name: one.feasible_points or (one.min, one.max)
+                    for name, one in self.search_space.items()
+                },
+            )
+
 
 class SubmissionManifest(Schema):
     """The content of `submission.yaml`."""
@@ -151,6 +157,23 @@ class Submission:
             return extra_requirements(self.contents, pinned_versions(), data_packages())
         except InvalidSubmission as error:
             raise InvalidSubmission(f"{shown(self.folder)}/{error}") from None
+
+    @cached_property
+    def declared(self) -> Declared:
+        """What `submission.py` and the classes it derives from declare of hyperparameters.
+
+        Raises:
+            InvalidSubmission: nothing, or in another form than a literal.
+        """
+        used: dict[str, Any] = {}
+        for tuning in self.manifest.tuning.values():
+            for _, candidates in tuning.candidates():
+                used.update(candidates)
+        return read_declared(self.contents, self.folder, used)
+
+    def completed(self, point: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a point with the declared defaults of what it leaves out."""
+        return completed(self.declared, point)
 
     def unofficial_reasons(self, ruleset: Ruleset) -> list[str]:
         """Return why no run of this submission under `ruleset` can be official."""
@@ -222,7 +245,8 @@ def load_submission(
     Raises:
         UnknownName: there is no submission of that name and no such folder.
         InvalidFile: `submission.yaml` does not match its schema.
-        InvalidSubmission: the folder breaks a limit, or `requirements.lock` is not a lock.
+        InvalidSubmission: the folder breaks a limit, `requirements.lock` is not a lock, or the
+            manifest sets hyperparameters that are not declared like that.
     """
     text = str(name_or_path)
     shipped = text in registry.submission_names()
@@ -248,5 +272,9 @@ def load_submission(
         manifest=manifest,
         contents=MappingProxyType(contents),
     )
-    _ = submission.extra_requirements  # refused now, before anything runs
+    _ = submission.extra_requirements  # an error now, before anything runs
+    for ruleset, tuning in manifest.tuning.items():
+        for place, candidates in tuning.candidates():
+            where = f"{shown(manifest_path)}: tuning.{ruleset}.{place}"
+            check_candidates(submission.declared, candidates, where)
     return submission

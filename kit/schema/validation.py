@@ -109,7 +109,7 @@ def choose(key: str, choices: list[str]) -> str:
     """Return the valid choices and the closest one, for a key that is not among them."""
     close = difflib.get_close_matches(key, choices, n=1)
     fix = f"Did you mean {close[0]!r}?" if close else "Remove it."
-    return f"Choose one of: {', '.join(choices)}. {fix}"
+    return f"Choose one of: {', '.join(choices) or '(none)'}. {fix}"
 
 
 def _sentence(error: ErrorDetails) -> str:

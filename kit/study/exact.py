@@ -7,10 +7,12 @@ is taken as if it were scored, so that a study of a workload for development is 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from kit.contracts.trial_id import TrialId
+from kit.errors import UsageError
 from kit.planning.request import EarlyStop
 from kit.scoring.results import collect
 from kit.scoring.rules import ScoringRules, scoring_rules
@@ -18,10 +20,11 @@ from kit.scoring.scheduling import decision as deciding
 from kit.scoring.scheduling.knowledge import Situation
 from kit.scoring.trial import INFINITY, MISSED, Outcome, TrialResult
 from kit.study.assignment import Assignment
+from kit.study.evidence import Evidence
 from kit.study.medians import outcome_of
 from kit.study.owed import Board, Phase
-from kit.study.rivals import NO_RIVALS, Rivals
-from kit.study.scheduling import Done, Run
+from kit.study.rivals import NO_RIVALS, Rivals, read_rivals
+from kit.study.scheduling import Done, InOrder, Run, Scheduler
 
 _OPEN = Outcome(0.0, INFINITY, ("not asked for",))
 
@@ -90,6 +93,33 @@ class ScoreExact:
         }
         known = {**self.rivals.attestations, **own}
         return tuple(dict.fromkeys(known[trial_id] for trial_id in evidence if trial_id in known))
+
+
+def scheduler_of(
+    evidence: Evidence, *, known: Sequence[Path], machine: Mapping[str, object]
+) -> Scheduler:
+    """Return what decides which trials of a study run, and how long.
+
+    Args:
+        evidence: of the study; one that is to be completed runs everything in full.
+        known: results of other submissions, which set a cut-off.
+        machine: this one, as `environment.json` describes it.
+
+    Raises:
+        UsageError: results of others, and a study that is to be completed.
+    """
+    if evidence.complete:
+        if known:
+            raise UsageError(
+                "--known says what may be stopped, and --complete stops nothing. Leave one out."
+            )
+        return InOrder()
+    assignment = evidence.assignment
+    if not known:
+        return ScoreExact(assignment)
+    trusted, rules = [evidence.key.public], assigned_rules(assignment)
+    rivals = read_rivals(known, assignment, rules, trusted=trusted, machine=machine)
+    return ScoreExact(assignment, rivals)
 
 
 def assigned_rules(assignment: Assignment) -> ScoringRules:

@@ -6,9 +6,7 @@ EXTRAS is the folder of the submission's extra packages; nothing can be imported
 
 from __future__ import annotations
 
-import ctypes
 import os
-import signal
 import sys
 import traceback
 from pathlib import Path
@@ -17,8 +15,6 @@ from kit.exchange import directory
 from kit.exchange.channel import Channel, ChannelClosed, connect
 from kit.exchange.messages import Failed, Go, Initial, Ready, Setup
 from kit.trainer.receive import receive
-
-_PR_SET_PDEATHSIG = 1
 
 
 def train(channel: Channel, exchange: Path, submission: Path, extras: Path | None) -> None:
@@ -68,7 +64,6 @@ def main() -> None:
     """Connect, train, and report a failure."""
     exchange, submission = Path(sys.argv[1]), Path(sys.argv[2])
     extras = Path(sys.argv[3]) if len(sys.argv) > 3 else None
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     channel = connect(exchange / directory.SOCKET)
     try:
         train(channel, exchange, submission, extras)

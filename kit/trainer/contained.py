@@ -17,6 +17,7 @@ from pathlib import Path
 
 from kit import paths
 from kit.exchange import directory
+from kit.trainer import seccomp
 from kit.trainer.environment import environment
 from kit.trainer.surroundings import surroundings
 
@@ -29,6 +30,7 @@ _POLL_SECONDS = 0.02
 
 def main() -> None:
     """Run one trainer and end as it ended."""
+    seccomp.install()  # on top of the engine's filter, and before anything of a submission is read
     output, status = _connect(), _connect()
     status.sendall(json.dumps(surroundings()).encode() + b"\n")
     command = [sys.executable, "-P", "-s", "-m", "kit.trainer"]

@@ -68,7 +68,7 @@ class Loop:
         if result is None:
             return False
         if type(self._algorithm).on_evaluation is not TrainingAlgorithm.on_evaluation:
-            self._program.replace_state(lambda state: self._algorithm.on_evaluation(result, state))
+            self._program.replace_state(lambda state: self._algorithm.on_evaluation(state, result))
         return True
 
     def report(self) -> Report:

@@ -67,11 +67,11 @@ class Program:
         tensors = [ops.convert_to_tensor(value) for value in params]
         self._init = _Function(backend.compile(algorithm.init, xla=False))
         state = self._init(tensors, fold_in(ops.convert_to_tensor(self._rng), -1))
-        self._carry = backend.Carry(
+        self._carry = backend.carry(
             {
                 "params": tensors,
-                "model_state": [ops.convert_to_tensor(value) for value in model_state],
                 "state": state,
+                "model_state": [ops.convert_to_tensor(value) for value in model_state],
             }
         )
         self._stages = [
@@ -89,12 +89,12 @@ class Program:
         def run(carry: dict[str, Any], batch: Batch, step: Tensor) -> tuple[dict[str, Any], Any]:
             rng = fold_in(ops.convert_to_tensor(self._rng), step)
             update: Update = method(
-                carry["state"], carry["params"], carry["model_state"], batch, rng, step
+                carry["params"], carry["state"], carry["model_state"], batch, rng, step
             )
             after = {
                 "params": list(update.params),
-                "model_state": list(update.model_state),
                 "state": update.state,
+                "model_state": list(update.model_state),
             }
             # The step comes back as a ticket: whoever reads it has waited for this call.
             return after, (dict(update.feedback), step + 0)
@@ -102,7 +102,7 @@ class Program:
         return run
 
     def _for_evaluation(self, carry: dict[str, Any]) -> tuple[dict[str, Any], Any]:
-        chosen = self.algorithm.eval_params(carry["state"], carry["params"], carry["model_state"])
+        chosen = self.algorithm.eval_params(carry["params"], carry["state"], carry["model_state"])
         return carry, [ops.convert_to_tensor(leaf) for leaves in chosen for leaf in leaves]
 
     def step(self, batch: Batch, step: int) -> tuple[dict[str, Tensor], Tensor]:
@@ -123,8 +123,7 @@ class Program:
             weights = [*value["params"], *value["model_state"]]
         else:
             weights = self._eval_params()
-        arrays: list[np.ndarray] = framework().to_host(weights)
-        return arrays
+        return framework().to_host(weights)
 
     def replace_state(self, change: Any) -> None:
         """Let the host function `change(state) -> state` replace the algorithm's state."""

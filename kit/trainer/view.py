@@ -22,7 +22,7 @@ class View:
         self._model = model
         self._workload = model.workload
         self._framework = framework()
-        self.parameters = model.parameters
+        self.parameters = list(model.parameters)
         self.loss_type = model.workload.loss_type
         self.step_hint = step_hint
         self.batch_size = batch_size
@@ -80,9 +80,7 @@ class View:
         self, function: Callable[..., tuple[Tensor, Any]]
     ) -> Callable[..., tuple[tuple[Tensor, Any], Any]]:
         """Differentiate `function(x, *args) -> (scalar, aux)` with respect to the pytree `x`."""
-        differentiated: Callable[..., tuple[tuple[Tensor, Any], Any]]
-        differentiated = self._framework.value_and_grad(function)
-        return differentiated
+        return self._framework.value_and_grad(function)
 
     def per_example_gradients(
         self,

@@ -11,41 +11,29 @@ baseline. For the gradient g, clipped to a global norm if `grad_clip` is given, 
 lr: linear warm-up, then half-cosine to 0 at the step hint. All parameters decay.
 
 Deviations from the paper: weight decay is multiplied by the full lr, not by the schedule alone.
-
-Hyperparameters: learning_rate (peak), one_minus_beta1, beta2, weight_decay, warmup_factor; optional
-epsilon (1e-8), grad_clip, label_smoothing, dropout_rate.
 """
-
-from functools import partial
 
 from keras import ops
 
-from kit.algorithms import GradientAlgorithm, debias, descend, ema, map_leaves, zeros_like
+from kit.algorithms import GradientAlgorithm, debias, ema
 
-
-def adam(g, m, v, *, beta_1, beta_2, epsilon, count):
-    """Return the direction u and the new moments m and v of one parameter."""
-    m = ema(m, g, beta_1)
-    v = ema(v, ops.square(g), beta_2)
-    u = debias(m, beta_1, count) / (ops.sqrt(debias(v, beta_2, count)) + epsilon)
-    return u, m, v
+HYPERPARAMETERS = {
+    "one_minus_beta1": {"range": (0.0, 1.0), "meaning": "1 - beta_1, of the first moment"},
+    "beta2": {"range": (0.0, 1.0), "meaning": "beta_2, of the second moment"},
+    "epsilon": {"default": 1e-8, "range": (0.0, None), "meaning": "added to the root of v"},
+    "weight_decay": {"range": (0.0, None), "meaning": "decoupled, times the learning rate"},
+}
 
 
 class AdamW(GradientAlgorithm):
     """AdamW with warm-up and cosine decay."""
 
-    def init(self, params, rng):
-        return {"m": zeros_like(params), "v": zeros_like(params)}
+    slots = ("m", "v")
 
-    def apply(self, gradients, state, params, learning_rate, step):
-        hyperparameters = self.hyperparameters
-        rule = partial(
-            adam,
-            beta_1=1.0 - hyperparameters["one_minus_beta1"],
-            beta_2=hyperparameters["beta2"],
-            epsilon=hyperparameters.get("epsilon", 1e-8),
-            count=step + 1,
-        )
-        u, m, v = map_leaves(rule, gradients, state["m"], state["v"])
-        params = descend(params, u, learning_rate, hyperparameters["weight_decay"])
-        return params, {"m": m, "v": v}
+    def rule(self, p, m, v, g, learning_rate, step):
+        given, count = self.hyperparameters, step + 1
+        beta_1, beta_2 = 1.0 - given["one_minus_beta1"], given["beta2"]
+        m = ema(m, g, beta_1)
+        v = ema(v, ops.square(g), beta_2)
+        u = debias(m, beta_1, count) / (ops.sqrt(debias(v, beta_2, count)) + given["epsilon"])
+        return p - learning_rate * (u + given["weight_decay"] * p), m, v

@@ -12,14 +12,18 @@ lr: linear warm-up, then half-cosine to 0 at the step hint.
 
 Deviations from the submission `adamw`: epsilon is added to the uncorrected sqrt(v), so it weighs
 1 / sqrt(1 - beta_2^s) times as much as there, 32 times at the first step for beta_2 = 0.999.
-
-Hyperparameters: learning_rate (peak), one_minus_beta1, beta2, weight_decay, warmup_factor; optional
-epsilon (1e-8), grad_clip, label_smoothing, dropout_rate.
 """
 
 import keras
 
 from kit.algorithms import KerasOptimizerAlgorithm
+
+HYPERPARAMETERS = {
+    "one_minus_beta1": {"range": (0.0, 1.0), "meaning": "1 - beta_1, of the first moment"},
+    "beta2": {"range": (0.0, 1.0), "meaning": "beta_2, of the second moment"},
+    "epsilon": {"default": 1e-8, "range": (0.0, None), "meaning": "added to the root of v"},
+    "weight_decay": {"range": (0.0, None), "meaning": "decoupled, times the learning rate"},
+}
 
 
 class KerasAdamW(KerasOptimizerAlgorithm):
@@ -30,6 +34,6 @@ class KerasAdamW(KerasOptimizerAlgorithm):
             learning_rate=self.hyperparameters["learning_rate"],
             beta_1=1.0 - self.hyperparameters["one_minus_beta1"],
             beta_2=self.hyperparameters["beta2"],
-            epsilon=self.hyperparameters.get("epsilon", 1e-8),
+            epsilon=self.hyperparameters["epsilon"],
             weight_decay=self.hyperparameters["weight_decay"],
         )

@@ -13,44 +13,33 @@ of the remaining steps up to the step hint, then constant. Weight decay is coupl
 the momentum. All parameters decay.
 
 Deviations: none from the baseline.
-
-Hyperparameters: learning_rate (peak), one_minus_beta1, weight_decay, warmup_factor,
-decay_steps_factor, end_factor; optional grad_clip, label_smoothing, dropout_rate.
 """
 
-from functools import partial
+from kit.algorithms import GradientAlgorithm, warmup_linear
 
-from kit.algorithms import GradientAlgorithm, descend, map_leaves, warmup_linear, zeros_like
-
-
-def nesterov(g, b, p, *, beta, weight_decay):
-    """Return the direction and the new momentum b of one parameter."""
-    d = g + weight_decay * p
-    b = beta * b + d
-    return d + beta * b, b
+HYPERPARAMETERS = {
+    "one_minus_beta1": {"range": (0.0, 1.0), "meaning": "1 - beta, of the momentum"},
+    "weight_decay": {"range": (0.0, None), "meaning": "coupled: added to the gradient"},
+    "decay_steps_factor": {
+        "range": (0.0, 1.0),
+        "meaning": "share of the steps after the warm-up in which the rate falls",
+    },
+    "end_factor": {"range": (0.0, 1.0), "meaning": "last learning rate as a share of the peak"},
+}
 
 
 class Nesterov(GradientAlgorithm):
     """Nesterov momentum with warm-up and linear decay."""
 
+    slots = ("b",)
+
     def schedule(self):
-        hyperparameters, warmup = self.hyperparameters, self.warmup_steps
-        remaining = self.workload.step_hint - warmup
-        return warmup_linear(
-            hyperparameters["learning_rate"],
-            warmup,
-            int(remaining * hyperparameters["decay_steps_factor"]),
-            end_factor=hyperparameters["end_factor"],
-        )
+        given, warmup = self.hyperparameters, self.warmup_steps
+        fall = int((self.workload.step_hint - warmup) * given["decay_steps_factor"])
+        return warmup_linear(given["learning_rate"], warmup, fall, end_factor=given["end_factor"])
 
-    def init(self, params, rng):
-        return zeros_like(params)
-
-    def apply(self, gradients, state, params, learning_rate, step):
-        rule = partial(
-            nesterov,
-            beta=1.0 - self.hyperparameters["one_minus_beta1"],
-            weight_decay=self.hyperparameters["weight_decay"],
-        )
-        directions, state = map_leaves(rule, gradients, state, params)
-        return descend(params, directions, learning_rate), state
+    def rule(self, p, b, g, learning_rate, step):
+        beta = 1.0 - self.hyperparameters["one_minus_beta1"]
+        d = g + self.hyperparameters["weight_decay"] * p
+        b = beta * b + d
+        return p - learning_rate * (d + beta * b), b

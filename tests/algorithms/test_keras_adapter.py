@@ -56,15 +56,15 @@ def adapted(maker: Callable[[], Any], schedule: Any = None) -> Any:
 def run(algorithm: Any, steps: int, *, xla: bool = False) -> tuple[list, list]:
     """Compile and make `steps` steps; return parameters and state."""
 
-    def step(state: Any, params: Any, gradients: Any, number: Any) -> Any:
+    def step(params: Any, state: Any, gradients: Any, number: Any) -> Any:
         rate = algorithm.learning_rate(number)
-        return algorithm.apply(gradients, state, params, rate, number)
+        return algorithm.apply(params, state, gradients, rate, number)
 
     compiled = framework().compile(step, xla=xla)
     params = [keras.ops.convert_to_tensor(value) for value in PARAMS]
     state = framework().compile(algorithm.init, xla=False)(params, None)
     for number in range(steps):
-        params, state = compiled(state, params, GRADIENTS[number], framework().scalar(number))
+        params, state = compiled(params, state, GRADIENTS[number], framework().scalar(number))
     return params, state
 
 
@@ -123,7 +123,7 @@ def test_averages_are_evaluated() -> None:
         native.apply([keras.ops.convert_to_tensor(g) for g in gradients], variables)
     native.finalize_variable_values(variables)
 
-    evaluated, model_state = algorithm.eval_params(state, params, ["statistics"])
+    evaluated, model_state = algorithm.eval_params(params, state, ["statistics"])
 
     assert model_state == ["statistics"]
     assert not np.array_equal(evaluated[0], params[0])
@@ -142,4 +142,4 @@ def test_forgotten_optimizer_is_named() -> None:
         pass
 
     with pytest.raises(NotImplementedError, match=r"Forgetful must define build_optimizer\(\)"):
-        Forgetful(view(), {"learning_rate": 0.1})
+        Forgetful(view(), {"learning_rate": 0.1, "warmup_factor": 0.0})

@@ -42,14 +42,28 @@ def test_small_gradients_are_not_clipped() -> None:
     np.testing.assert_array_equal(np.concatenate(clipped), np.float32([0.3, 0.4]))
 
 
-def test_map_leaves_gives_one_list_per_result() -> None:
-    sums, products = map_leaves(lambda a, b: (a + b, a * b), [1, 2], [3, 4])
+def test_moments_of_trees_are_those_of_their_leaves() -> None:
+    average, value = {"a": [1.0, 2.0], "b": 3.0}, {"a": [3.0, 2.0], "b": 1.0}
 
-    assert (sums, products) == ([4, 6], [3, 8])
+    assert ema(average, value, 0.75) == {"a": [1.5, 2.0], "b": 2.5}
+    assert float(debias({"a": [0.5]}, 0.5, 1)["a"][0]) == 1.0
 
 
-def test_map_leaves_refuses_lists_of_different_length() -> None:
-    with pytest.raises(ValueError, match="shorter"):
+def test_map_leaves_returns_a_tree_for_each_result() -> None:
+    sums, products = map_leaves(lambda a, b: (a + b, a * b), {"x": [1, 2]}, {"x": [3, 4]})
+
+    assert (sums, products) == ({"x": [4, 6]}, {"x": [3, 8]})
+    assert map_leaves(lambda a: -a, {"x": [1, 2]}) == {"x": [-1, -2]}
+
+
+def test_map_leaves_hands_over_what_is_deeper_as_it_is() -> None:
+    counts, shapes = map_leaves(lambda p, axes: (p + len(axes), axes), [1, 2], [[5], [6, 7]])
+
+    assert (counts, shapes) == ([2, 4], [[5], [6, 7]])
+
+
+def test_map_leaves_rejects_trees_that_lack_a_place() -> None:
+    with pytest.raises(ValueError, match="arity mismatch"):
         map_leaves(lambda a, b: (a, b), [1, 2], [3])
 
 

@@ -19,7 +19,7 @@ backend = framework()
 def test_the_tensors_it_was_made_from_are_not_kept() -> None:
     tensor = ops.ones((1000,))
     gone = weakref.ref(tensor)
-    carry = backend.Carry({"x": [tensor]})
+    carry = backend.carry({"x": [tensor]})
     del tensor
     gc.collect()
     assert gone() is None
@@ -28,7 +28,7 @@ def test_the_tensors_it_was_made_from_are_not_kept() -> None:
 
 @pytest.mark.parametrize("xla", [False, True])
 def test_compiled_functions_update_the_state_in_place(xla: bool) -> None:
-    carry = backend.Carry({"count": ops.zeros((), "int32"), "kept": ops.ones((3,))})
+    carry = backend.carry({"count": ops.zeros((), "int32"), "kept": ops.ones((3,))})
 
     def step(state, amount):
         return {**state, "count": state["count"] + amount}, state["count"] * 10
@@ -38,8 +38,22 @@ def test_compiled_functions_update_the_state_in_place(xla: bool) -> None:
     assert int(carry.value()["count"]) == 6
 
 
+@pytest.mark.parametrize("xla", [False, True])
+def test_copies_on_the_host_are_not_changed_by_later_calls(xla: bool) -> None:
+    start = ops.ones((1000,))
+    carry = backend.carry([start])
+    call = carry.compile(lambda state: ([state[0] + 1], 0), xla=xla)
+    copies = backend.to_host(carry.value())
+    for _ in range(3):
+        call()
+        copies += backend.to_host(carry.value())
+
+    assert [copy.min() for copy in copies] == [copy.max() for copy in copies] == [1, 2, 3, 4]
+    assert float(start[0]) == 1
+
+
 def test_a_state_of_other_structure_or_shape_is_refused() -> None:
-    carry = backend.Carry({"x": ops.ones((3,))})
+    carry = backend.carry({"x": ops.ones((3,))})
     with pytest.raises(ValueError, match="structure"):
         carry.compile(lambda state: ({"y": state["x"]}, 0), xla=False)()
     with pytest.raises(ValueError, match="shape"):
@@ -66,7 +80,7 @@ def test_no_function_is_traced_twice_for_the_same_shapes() -> None:
         traces.append(1)
         return state + ops.sum(batch), 0
 
-    call = backend.Carry(ops.zeros(())).compile(step, xla=False)
+    call = backend.carry(ops.zeros(())).compile(step, xla=False)
     for _ in range(5):
         call(tf.ones((4,)))
     assert len(traces) == 1

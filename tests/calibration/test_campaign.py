@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from kit import paths
-from kit.cli.calibrate_setup import DOCUMENT, FRAGMENT, Asked, prepare
+from kit.calibration.procedure import DOCUMENT, FRAGMENT, Asked, prepare
 from kit.contracts.trial_id import TrialId
 from kit.errors import UsageError
 from kit.planning.request import Execution
@@ -110,7 +110,7 @@ def verify(home: Path) -> None:
 
 KILLED = """
 from pathlib import Path
-from kit.cli.calibrate_setup import prepare
+from kit.calibration.procedure import prepare
 from tests.calibration.test_campaign import asked, run_untrained
 prepare(asked(Path({home!r}))).carry_out(run_untrained)
 """
@@ -166,7 +166,9 @@ def test_a_run_that_fails_is_a_worst_result_and_not_repeated(
 
 def test_a_given_setting_skips_the_tuning_and_runs_a_variant(home: Path) -> None:
     (home / "setting.yaml").write_text(
-        "submission: adamw\nhyperparameters: {learning_rate: 0.25}\n"
+        "submission: adamw\n"
+        "hyperparameters:\n"
+        "  {learning_rate: 0.25, one_minus_beta1: 0.1, beta2: 0.99, weight_decay: 0.1}\n"
     )
     given = asked(
         home, setting=home / "setting.yaml", seeds=1, workload="imagenet_resnet", variant="silu"

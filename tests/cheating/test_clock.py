@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from kit.planning.request import TrialPlan
-from kit.records.record import TrialState
+from kit.records.record import FreezingRecord, TrialState
+from kit.referee.proc import cpu_clock
 from tests.conftest import in_containers, unshut
 
 
@@ -21,6 +22,41 @@ def test_nothing_computes_during_an_evaluation(attack, name: str, level: str) ->
     assert len(outcome.evaluations) >= 2
     # Two ticks of the kernel's accounting; a thread that ran would show the whole evaluation.
     assert all(e.pause_cpu_seconds <= 0.02 for e in outcome.evaluations)
+
+
+WAYS = [
+    "by_timer",
+    *(
+        pytest.param(way, marks=pytest.mark.slow)
+        for way in ("by_parent_death", "by_orphaned_group", "by_directory", "behind_ballast")
+    ),
+]
+
+
+@pytest.mark.parametrize("level", [unshut, "auto", in_containers])
+@pytest.mark.parametrize("kind", WAYS)
+def test_a_stopped_trainer_cannot_be_woken(attack, kind: str, level: str) -> None:
+    outcome = attack("wake", KIND=kind, level=level)
+    fine = (TrialState.COMPLETED_WITHOUT_TARGET, TrialState.OUT_OF_TIME)
+    assert outcome.record.state in fine, outcome.record.reason
+    assert len(outcome.evaluations) >= 2
+    assert all(e.pause_cpu_seconds == 0 for e in outcome.evaluations)
+    assert outcome.record.freezing.seccomp
+
+
+@pytest.mark.parametrize("kind", WAYS)
+def test_a_trainer_that_is_woken_breaks_the_rules(
+    attack, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever holds it fails: no cgroup and no filter."""
+    monkeypatch.setattr("kit.referee.trainer_process.make_freezer", lambda: None)
+    monkeypatch.setattr("kit.trainer.seccomp.program", lambda: None)
+    outcome = attack("wake", KIND=kind)
+    assert outcome.record.state is TrialState.RULE_VIOLATION, outcome.record.reason
+    assert "did not stand still" in outcome.record.reason or "computed for" in outcome.record.reason
+    assert outcome.record.freezing == FreezingRecord(
+        method="signals", cpu_clock=cpu_clock(), seccomp=False
+    )
 
 
 def test_work_at_import_and_a_patched_clock_are_on_the_clock(attack) -> None:

@@ -60,7 +60,7 @@ def test_a_wrong_request_is_one_line_and_runs_nothing(
 ) -> None:
     lonely = tmp_path / "lonely"
     lonely.mkdir()
-    (lonely / "submission.py").write_text("")
+    (lonely / "submission.py").write_text('HYPERPARAMETERS = {"x": {"meaning": "any"}}\n')
     (lonely / "submission.yaml").write_text(
         "name: lonely\nauthors: [the tests]\ndescription: No space.\n"
         "batch_sizes: {mini: {mnist: 64}}\ntuning: {default: {points: [{x: 1}]}}\n"

@@ -36,6 +36,13 @@ def folder(tmp_path: Path) -> Path:
     return copy
 
 
+def add_import(folder: Path) -> int:
+    """Add an import that a reviewer should look at; return its line."""
+    code = (folder / "submission.py").read_text()
+    (folder / "submission.py").write_text(code + "import subprocess\n")
+    return len(code.splitlines()) + 1
+
+
 def test_a_clean_submission_exits_with_0_and_shows_sizes_and_hyperparameters() -> None:
     result = run("nadamw")
     assert result.return_value == 0
@@ -49,12 +56,12 @@ def test_a_clean_submission_exits_with_0_and_shows_sizes_and_hyperparameters() -
 
 
 def test_what_a_reviewer_should_look_at_exits_with_1(folder: Path) -> None:
-    (folder / "submission.py").write_text("import subprocess\n")
+    line = add_import(folder)
     (folder / "requirements.lock").write_text(f"alpha==1.0 --hash=sha256:{'a' * 64}\n")
     result = run(str(folder))
     assert result.return_value == 1
     lines = [" ".join(line.split()) for line in result.stdout.splitlines()]
-    assert "look at submission.py:1: imports subprocess" in lines
+    assert f"look at submission.py:{line}: imports subprocess" in lines
     assert "packages alpha==1.0" in lines
     assert (
         "not official requirements.lock adds wheels that ruleset mini does not allow by name, "
@@ -63,9 +70,10 @@ def test_what_a_reviewer_should_look_at_exits_with_1(folder: Path) -> None:
 
 
 def test_json_has_the_same_facts(folder: Path) -> None:
-    (folder / "submission.py").write_text("import subprocess\n")
+    line = add_import(folder)
     facts = json.loads(run(str(folder), "--json").stdout)
-    assert facts["findings"] == [{"file": "submission.py", "line": 1, "what": "imports subprocess"}]
+    what = "imports subprocess"
+    assert facts["findings"] == [{"file": "submission.py", "line": line, "what": what}]
     assert facts["flagged"] is True
     assert facts["placebo"] is None
     assert facts["compressed_bytes"] < facts["max_compressed_bytes"] == 16384

@@ -11,6 +11,7 @@ from kit.cli.main import main
 from tests.records.held_out import MANIFEST, ruleset_text
 
 PROMISE = ("--public-value-will-be", "drand round 12345")
+CODE = 'HYPERPARAMETERS = {"x": {"meaning": "any"}}\n'
 
 
 @pytest.fixture
@@ -22,7 +23,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("ada", "grace"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "submission.yaml").write_text(MANIFEST.format(name=name))
-        (tmp_path / name / "submission.py").write_text("")
+        (tmp_path / name / "submission.py").write_text(CODE)
     return tmp_path
 
 
@@ -134,7 +135,7 @@ def test_a_changed_or_unknown_submission_is_a_mismatch(
     freeze("ada")
     assert check("--submission", "grace") == 1
     assert "PROBLEM  freeze-1.json: Submission 'grace' (" in capsys.readouterr().out
-    (home / "ada" / "submission.py").write_text("better = True\n")
+    (home / "ada" / "submission.py").write_text(CODE + "better = True\n")
     assert check("--submission", "ada") == 1
     assert "PROBLEM  freeze-1.json: Submission 'ada' was changed: " in capsys.readouterr().out
 

@@ -168,6 +168,15 @@ def test_a_wrong_request_is_one_line(
     assert error.count("\n") == 1
 
 
+def test_a_record_of_an_earlier_contract_is_an_error(place: Place, capsys: Output) -> None:
+    books = Books(place)
+    trial = books.enter(kit_version="0.1.0")
+    assert again(books.folder(trial.record)) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("Error: The record's submission is written for contract 1, of kit 0.1")
+    assert error.count("\n") == 1
+
+
 def test_a_record_without_an_evaluation_is_refused(place: Place, capsys: Output) -> None:
     books = Books(place)
     trial = books.enter(values=(), state=TrialState.FAILED)

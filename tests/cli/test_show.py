@@ -36,6 +36,19 @@ tuning:
   mini: {points: [{rate: 0.5}]}
   algoperf-0.6: {fixed: {rate: 0.25}}
 """
+CODE = """\
+from kit.algorithms import GradientAlgorithm
+
+HYPERPARAMETERS = {
+    "rate": {"range": (0.0, None), "meaning": "how fast"},
+    "beta": {"type": "int", "default": 1, "choices": (1, 2), "meaning": "how smooth"},
+    "learning_rate": {"default": 0.5, "meaning": "not used"},
+}
+
+
+class Tuned(GradientAlgorithm):
+    pass
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -44,7 +57,7 @@ def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, path, content in (
         ("WORKLOADS", "imagenet_resnet/workload.yaml", WORKLOAD),
         ("SUBMISSIONS", "tuned/submission.yaml", MANIFEST),
-        ("SUBMISSIONS", "tuned/submission.py", ""),
+        ("SUBMISSIONS", "tuned/submission.py", CODE),
     ):
         folder = tmp_path / name
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
@@ -90,6 +103,13 @@ def test_a_submission_shows_its_manifest_and_digest() -> None:
     assert "files submission.py, submission.yaml" in shown
     assert f"compressed bytes {compressed_bytes(load_submission('tuned').contents)}" in shown
     assert "mini mnist 1,024" in shown
+    assert "hyperparameter default allowed meaning" in shown
+    assert "rate required a number, 0 or more how fast" in shown
+    assert "beta 1 one of: 1, 2 how smooth" in shown
+    assert "learning_rate 0.5 a number not used" in shown
+    assert "warmup_factor 0.0 a number from 0 to 1 length of the warm-up as a share of" in (
+        " ".join(shown)
+    )
     assert "Tuning for ruleset default: search space:" in shown
     assert "rate min: 0.0001, max: 0.1, scaling: log" in shown
     assert "beta feasible_points: [1, 2]" in shown
@@ -131,6 +151,7 @@ def test_json_has_everything(name: str, kind: str) -> None:
         assert facts["rules"]["algoperf-0.6"][name]["target"]["metric"]
     if kind == "submission":
         assert facts["tuning"]["mini"] == {"points": [{"rate": 0.5}]}
+        assert facts["hyperparameters"]["rate"] == {"range": [0.0, None], "meaning": "how fast"}
     if kind == "ruleset":
         assert facts["workloads"]["wmt"]["variants"]["post_ln"]["target"]["test"] == 29.8982
 

@@ -15,11 +15,11 @@ import pytest
 from kit.cli.main import main
 from kit.records.ledger import LEDGER, Ledger
 from kit.records.record import TrialState
-from tests.study.conftest import RULESET, write_racer
+from tests.study.conftest import CODE, RULESET, write_racer
 
 KIT = [sys.executable, "-c", "from kit.cli.main import main; main()"]
 ASKED = ("--submission", "racer", "--ruleset", str(RULESET), "--workloads", "mnist")
-BROKEN = "raise RuntimeError('it cannot even be imported')\n"
+BROKEN = CODE + "raise RuntimeError('it cannot even be imported')\n"
 
 Ran = Callable[..., subprocess.CompletedProcess[str]]
 

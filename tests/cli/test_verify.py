@@ -47,7 +47,7 @@ def test_sound_record_is_explained(results: Results, capsys: pytest.CaptureFixtu
     assert f"verdict code  {written.verdict_code}" in text
     assert "signed by     development key (trusted)" in text
     assert f"key id        {results.key.key_id}" in text
-    assert "ledger        Start and end are entered in lines 3 and 5 of 5. Self-attested" in text
+    assert "ledger        Start and end are entered in lines 3, 4, 5 of 5. Self-attested" in text
     assert "official      the run kept every condition" in text
     assert "checks passed: signature, trust, digests, order, schedule, budget, target" in text
 

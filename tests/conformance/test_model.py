@@ -129,9 +129,12 @@ def test_file_with_wrong_arrays_is_refused_in_one_line(altered, changes, message
 @pytest.mark.parametrize(
     ("config", "message"),
     [
-        ({"depth": 50}, r"'config' has unknown arguments: depth\. Choose from: stage_sizes, num_"),
-        ({"stage_sizes": "many"}, r"no model of this 'config': "),
-        ({"activation": "swoosh"}, r"no model of this 'config': "),
+        (
+            {"depth": 50},
+            r"no model of this 'config': .*unknown key 'depth'\. Choose one of: stage_s",
+        ),
+        ({"stage_sizes": "many"}, r"no model of this 'config': .*stage_sizes"),
+        ({"activation": "swoosh"}, r"no model of this 'config': .*Choose one of: relu"),
     ],
 )
 def test_config_that_gives_no_model_is_refused(altered, config, message):

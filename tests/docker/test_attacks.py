@@ -126,9 +126,9 @@ JOINS = 'pid: "service:referee"}'
         ("mode=0755,nosuid", "mode=0777,nosuid", "the exchange's Options o is size=.*,mode=0777,"),
         ("/train:ro", "/:ro", "the trainer's mount at /data/mnist/mini has bind"),
         (
-            "TRAINER_MEMORY=${TRAINER_MEMORY:-8g}",
-            "TRAINER_MEMORY=1g",
-            "the referee's Config.Env is TRAINER_MEMORY=1g instead of",
+            "EXCHANGE_SIZE=${EXCHANGE_SIZE:-4g}",
+            "EXCHANGE_SIZE=1g",
+            "the referee's Config.Env is EXCHANGE_SIZE=1g instead of",
         ),
         (
             "  upload:   ",
@@ -148,7 +148,8 @@ def test_a_loosened_compose_file_ends_before_the_trial_begins(
     assert "\n" not in str(caught.value)
     assert Ledger(tmp_path / "results" / LEDGER).attempts() == []
     assert not list((tmp_path / "results").rglob("trial.json"))
-    assert [each.name for each in engine.containers.list(all=True)] == []
+    labels = {"label": "com.docker.compose.project"}
+    assert [each.name for each in engine.containers.list(all=True, filters=labels)] == []
 
 
 def test_the_referee_sees_what_the_engine_would_hide(

@@ -138,6 +138,10 @@ LOOSENED_REFEREE: dict[str, tuple[dict[str, Any], str]] = {
         {"volumes": [*REFEREE["volumes"], f"{paths.RULES}:/keys"]},
         f"mount at /keys has bind {paths.RULES} rprivate read-write",
     ),
+    "referee-gpus": (
+        {"deploy": FILE["services"]["referee-gpu"]["deploy"]},
+        'HostConfig.DeviceRequests has {"Capabilities": [["gpu"]], "Count": -1, ',
+    ),
     "referee-grace": ({"stop_grace_period": "1s"}, "Config.StopTimeout is 1 instead of 120"),
 }
 
@@ -175,23 +179,25 @@ def compared(
         stack.callback(
             lambda: [each.kill() for each in engine.containers.list() if PROJECT in each.name]
         )
-        for arguments in (["--detach", "referee"], ["--no-start"]):
+        for arguments in (["--detach", "referee"], ["--no-start"], ["--no-start", "referee-gpu"]):
             status, output = compose._run("up", "--no-build", *arguments)
             assert status == 0, output
         made = {each.labels[SERVICE_LABEL]: each.attrs for each in containers(engine, PROJECT)}
         content, referee_id = policy.rendered(told), made["referee"]["Id"]
         wanted = {
             name: reference(engine, PROJECT, name, content, referee_id=referee_id)
-            for name in ("referee", "trainer")
+            for name in ("referee", "referee-gpu", "trainer")
         }
+        as_committed = {**dict.fromkeys(LOOSENED_REFEREE, "referee"), "referee": "referee"}
+        as_committed |= {"referee-gpu": "referee-gpu"}
         yield {
-            name: list(differences(shown, wanted["referee" if "referee" in name else "trainer"]))
+            name: list(differences(shown, wanted[as_committed.get(name, "trainer")]))
             for name, shown in made.items()
         }
 
 
 def test_the_committed_file_gives_what_it_says(compared: dict[str, list[str]]) -> None:
-    assert compared["referee"] == compared["trainer"] == []
+    assert compared["referee"] == compared["referee-gpu"] == compared["trainer"] == []
 
 
 @pytest.mark.parametrize("name", [*LOOSENED_TRAINER, *LOOSENED_REFEREE])

@@ -22,12 +22,12 @@ from kit.engine.compose import Compose
 from kit.engine.image import describe
 from kit.errors import NotAvailable, TrialError, UsageError
 from kit.planning.plan import plan_trial
-from kit.planning.request import open_request
+from kit.planning.request import EarlyStop, open_request
 from kit.records.ledger import LEDGER, Ledger
 from kit.records.record import TrialState
 from kit.records.tree import verify_tree
 from kit.referee.environment import lock_digests
-from tests.conftest import CHEATING, COMPOSE_FILE, write_attack
+from tests.conftest import CHEATING, COMPOSE_FILE, replaced, write_attack
 
 pytestmark = pytest.mark.docker
 
@@ -156,16 +156,13 @@ def test_by_hand_no_one_inspects_and_the_record_is_unofficial(
     assert facts["walls"]["engine"] is None
 
 
-@pytest.mark.parametrize(("after", "steps"), [("3", True), ("0", False)])
+@pytest.mark.parametrize(("after", "steps"), [(3.0, True), (0.0, False)])
 def test_an_early_stop_reaches_the_referee(
-    command: Any, variables: dict[str, str], tmp_path: Path, after: str, steps: bool
+    attack: Any, tmp_path: Path, after: float, steps: bool
 ) -> None:
-    reason = ["--stop-after", after, "--stop-rule", "slower than the study's best"]
-    done = subprocess.run(
-        command("patient", "--json", *reason, "--stop-evidence", "ab" * 32),
-        env=variables, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
+    rule, evidence = "slower than the study's best", ("ab" * 32,)
+    stop = EarlyStop(after_seconds=after, rule=rule, evidence=evidence)
+    attack("patient", level="container", change=lambda plan: replaced(plan, stop=stop))
     (report,) = verify_tree(tmp_path / "results").records
     assert report.ok
     assert report.record is not None

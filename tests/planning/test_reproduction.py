@@ -8,9 +8,15 @@ from typing import Any
 
 import pytest
 
+from kit import __version__
 from kit.errors import InvalidSubmission, UsageError
 from kit.planning.plan import plan_trial
-from kit.planning.reproduction import archived_submission, plan_again, ruleset_of_record
+from kit.planning.reproduction import (
+    archived_submission,
+    check_contract,
+    plan_again,
+    ruleset_of_record,
+)
 from kit.planning.request import Execution, TrialRequest
 from kit.records.archive import pack
 from kit.records.files import SUBMISSION
@@ -59,6 +65,32 @@ def archive(folder: Path, files: dict[str, bytes]) -> TrialRecord:
     """Write an archive into `folder` and return a record of it."""
     (folder / SUBMISSION).write_bytes(pack(files))
     return make_trial(submission="tuned", submission_sha256=digest_files(files)).record
+
+
+REVISION = "933b705685bfca879f1605e22bc552b7dfd5d0af"
+
+
+@pytest.mark.parametrize(
+    ("environment", "what"),
+    [
+        ({"source": {"revision": REVISION}}, f"revision {REVISION}"),
+        ({"source": {"revision": "--hard"}}, "version 0.1.0"),
+        ({"source": None}, "version 0.1.0"),
+        ({}, "version 0.1.0"),
+    ],
+)
+def test_a_submission_of_an_earlier_contract_names_the_kit_that_it_needs(
+    environment: dict[str, Any], what: str
+) -> None:
+    record = make_trial(kit_version="0.1.0").record
+    with pytest.raises(UsageError) as caught:
+        check_contract(record, environment)
+
+    assert str(caught.value) == (
+        f"The record's submission is written for contract 1, of kit 0.1.0; this is kit "
+        f"{__version__} with contract 2. Check out {what} of the kit and reproduce it there."
+    )
+    check_contract(make_trial(kit_version=__version__).record, environment)
 
 
 @pytest.mark.parametrize("tuning", [None, POINTS, FIXED], ids=["search space", "list", "self"])

@@ -58,7 +58,8 @@ class Draw:
         folder = self.root / "submissions" / name
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "submission.yaml").write_text(MANIFEST.format(name=name))
-        (folder / "submission.py").write_text(code)
+        declared = 'HYPERPARAMETERS = {"x": {"meaning": "any"}}\n'
+        (folder / "submission.py").write_text(declared + code)
         return load_submission(folder)
 
     def commit(self) -> Statement[Commit]:

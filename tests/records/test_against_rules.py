@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from kit.records.against_rules import check_rules
-from kit.records.record import RulesRecord, ScheduleRecord
+from kit.records.record import FreezingRecord, RulesRecord, ScheduleRecord, TrialState
 from kit.rules.ruleset import Wheel, WorkloadRules, load_ruleset
-from tests.records.factory import Trial, changed, make_trial
+from tests.records.factory import Trial, changed, changed_evaluation, make_trial
 
 RULESET = load_ruleset("mini")
 POINTS = b"  default:\n    points: [{rate: 0.1}, {rate: 0.2}]\n"
@@ -57,7 +57,7 @@ def told(
     trial: Trial, files: dict[str, bytes] | None = None, extras: dict[str, str] | None = None
 ) -> list[tuple[str, str]]:
     environment = json.dumps({"extra_requirements": extras or {}}).encode()
-    findings = check_rules(trial.record, files or source(), environment)
+    findings = check_rules(trial.record, files or source(), environment, trial.evaluations)
     return [(f.status, f.sentence) for f in findings]
 
 
@@ -107,6 +107,31 @@ def test_what_differs_is_named(trial: Trial, fields: dict[str, Any], message: st
     assert findings
     assert all(status == "problem" for status, _ in findings)
     assert any(sentence.startswith(message) for _, sentence in findings)
+
+
+DECLARED = b"""\
+HYPERPARAMETERS = {
+    "rate": {"meaning": "how fast"},
+    "epsilon": {"default": 1e-8, "meaning": "how safe"},
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("version", "files", "point", "status"),
+    [
+        ("0.2.0", {"submission.py": DECLARED}, {"rate": 0.2, "epsilon": 1e-8}, "ok"),
+        ("0.2.0", {"submission.py": DECLARED}, {"rate": 0.2, "epsilon": 1e-7}, "problem"),
+        ("0.2.0", {"submission.py": DECLARED}, {"rate": 0.2}, "problem"),
+        ("0.2.0", {}, {"rate": 0.2}, "problem"),  # declares nothing
+        ("0.1.0", {"submission.py": DECLARED}, {"rate": 0.2}, "ok"),
+    ],
+)
+def test_points_are_complete_since_contract_2(
+    trial: Trial, version: str, files: dict[str, bytes], point: dict[str, Any], status: str
+) -> None:
+    complete = changed(trial, kit_version=version, hyperparameters=point)
+    assert [found for found, _ in told(complete, source() | files)] == [status]
 
 
 def test_unofficial_record_may_differ(trial: Trial) -> None:
@@ -172,7 +197,7 @@ def test_environment_that_lists_other_packages_than_the_lock_is_found(
 
 @pytest.mark.parametrize("environment", [b"", b"[]", b"{", b"{}", b"[" * 100_000])
 def test_environment_that_cannot_be_read_is_found(trial: Trial, environment: bytes) -> None:
-    (finding,) = check_rules(trial.record, source(), environment)
+    (finding,) = check_rules(trial.record, source(), environment, trial.evaluations)
     assert finding.sentence.startswith("environment.json lists the extra packages None")
 
 
@@ -181,3 +206,29 @@ def test_official_record_of_a_submission_with_stored_parameters_is_found(trial: 
     ((status, sentence),) = told(trial, {**source(), "weights.txt": stored})
     assert status == "problem"
     assert "bytes when compressed, and the ruleset allows 16,384" in sentence
+
+
+def test_cpu_time_in_a_pause_is_compared_with_the_rulesets_tolerance(trial: Trial) -> None:
+    busy = changed_evaluation(trial, 1, pause_cpu_seconds=0.2)
+    sentence = (
+        "official is true, but the trainer used 0.20 s of CPU time during evaluation 1; "
+        "0.10 s are tolerated."
+    )
+    assert told(busy) == [("problem", sentence)]
+    violation = changed(busy, state=TrialState.RULE_VIOLATION)
+    assert [status for status, _ in told(violation)] == ["ok"]
+
+
+def test_official_record_with_a_coarser_cpu_clock_than_required(
+    trial: Trial, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ticks = FreezingRecord(method="signals", cpu_clock="ticks", seccomp=False)
+    coarse = changed(trial, freezing=ticks)
+    assert [status for status, _ in told(coarse)] == ["ok"], "mini accepts any clock"
+    strict = RULESET.model_copy(update={"pause_cpu_clock": "schedstat"})
+    strict._sha256 = RULESET.sha256
+    monkeypatch.setattr("kit.rules.ruleset.load_ruleset", lambda name: strict)
+    assert [text for _, text in told(coarse)] == [
+        "official is true, but CPU times are in ticks and the ruleset requires nanoseconds."
+    ]
+    assert [status for status, _ in told(trial)] == ["ok"]

@@ -41,11 +41,10 @@ from kit.referee.processes import NamespaceProcesses
 found = NamespaceProcesses()
 while len(found.pids()) < 4: time.sleep(0.01)
 before = found.freeze()
-frozen = found.pids()
 time.sleep(0.3)
-still = found.cpu_seconds() == before and found.pids() == frozen
+still = before.changes(found.standstill()) == []
 found.thaw()
-while found.cpu_seconds() <= before: time.sleep(0.01)
+while not before.cpu_seconds(found.standstill()): time.sleep(0.01)
 own = {1, os.getpid()} & found.pids()
 found.kill()
 time.sleep(0.1)

@@ -15,11 +15,14 @@ from kit.records.record import Evaluation, TrialState
 from kit.records.schedule import Schedule
 from kit.referee.clock import Clock
 from kit.referee.judge import Judge
+from kit.referee.proc import Thread
 from kit.referee.recording import Verdict
 from kit.referee.session import Session
+from kit.referee.standstill import Standstill
 from kit.rules.ruleset import WorkloadRules, load_ruleset
 
 SECOND = 10**9
+NOTHING = Standstill(frozenset())
 RULES = WorkloadRules(
     target=Target(metric="accuracy", higher_is_better=True, validation=0.9),
     max_runtime_seconds=100,
@@ -33,9 +36,7 @@ class Trainer:
     """A trainer whose messages arrive at given times of submission; None: it says nothing."""
 
     limited_by_kernel = True
-    tree = SimpleNamespace(
-        freeze=lambda: 0.0, thaw=lambda: None, cpu_seconds=lambda: 0.0, pids=list
-    )
+    tree = SimpleNamespace(freeze=lambda: NOTHING, thaw=lambda: None, standstill=lambda: NOTHING)
 
     def __init__(
         self, *script: tuple[float, Any], values: tuple[float, ...], stop_seconds: float = 25.0
@@ -123,7 +124,7 @@ def test_weights_that_come_later_are_not_looked_at(last: Weights | Complete) -> 
     trainer = Trainer((10, weights(9)), (20, last), values=(0.1,))
     freeze = trainer.tree.freeze
 
-    def slow_freeze() -> float:
+    def slow_freeze() -> Standstill:
         if trainer.judge.evaluations:
             trainer.now_ns += 20 * SECOND  # on the clock until the last process is seen stopped
         return freeze()
@@ -145,3 +146,14 @@ def test_a_trainer_that_has_finished_says_nothing_more() -> None:
     script = ((3, Complete(step=50, size_bytes=0)), (4, weights(51)))
     with pytest.raises(RuleViolation, match="another message after 'complete'"):
         Trainer(*script, values=()).run()
+
+
+def test_a_trainer_that_moved_before_it_runs_on_breaks_the_rules() -> None:
+    trainer = Trainer((10, weights(9)), (20, weights(50)), values=(0.95,))
+    new = Thread(pid=7, tid=8, started_ticks=1, state="T", cpu_ns=5, timeslices=2)
+    moved = {"standstill": lambda: Standstill(frozenset([new]))}
+    trainer.tree = SimpleNamespace(**{**vars(trainer.tree), **moved})
+    with pytest.raises(
+        RuleViolation, match=r"did not stand still .*: thread 8 of process 7 is new"
+    ):
+        trainer.run()

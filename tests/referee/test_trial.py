@@ -28,6 +28,7 @@ from kit.records.record import TrialState
 from kit.records.tree import verify_tree
 from kit.records.verify import verify_record
 from kit.referee.environment import gpus
+from kit.referee.proc import cpu_clock
 from kit.rules.seeds import TrialSeeds
 from kit.trainer.environment import environment
 from tests.conftest import replaced, write_attack
@@ -45,6 +46,8 @@ def test_a_record_verifies_and_a_repeated_trial_is_not_official(attack, tmp_path
     assert second.folder.name == "trial_1_attempt_2"
     assert any("earlier attempt" in reason for reason in second.record.unofficial_reasons)
     assert first.record.seeds == second.record.seeds
+    assert first.record.initial_metrics == second.record.initial_metrics
+    assert first.record.initial_metrics.keys() == first.evaluations[0].metrics.keys()
     report = verify_record(first.folder)
     assert not [str(f) for f in report.findings if f.status == "problem"], report
     assert verify_chain(tmp_path / "results" / LEDGER).problem is None
@@ -125,12 +128,20 @@ def test_altered_evaluation_data_is_refused_before_anything_is_entered(
 
 
 @pytest.mark.slow
-def test_a_weaker_isolation_than_the_ruleset_asks_for_is_not_official(attack) -> None:
-    def strict(plan: TrialPlan) -> TrialPlan:
-        return replace(plan, ruleset=plan.ruleset.model_copy(update={"isolation": "container"}))
+def test_what_holds_the_trainer_less_than_the_ruleset_asks_for_is_not_official(
+    attack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kit.referee.trial.cpu_clock", lambda: "ticks")
 
-    reasons = attack("honest", level="process", change=strict).record.unofficial_reasons
-    assert "the ruleset asks for isolation 'container' at least" in reasons
+    def strict(plan: TrialPlan) -> TrialPlan:
+        asked = {"isolation": "container", "pause_cpu_clock": "schedstat"}
+        return replace(plan, ruleset=plan.ruleset.model_copy(update=asked))
+
+    record = attack("honest", level="process", change=strict).record
+    assert "the ruleset asks for isolation 'container' at least" in record.unofficial_reasons
+    assert any("this kernel counts ticks" in reason for reason in record.unofficial_reasons)
+    assert record.freezing.seccomp
+    assert record.freezing.cpu_clock == cpu_clock()
 
 
 @pytest.mark.slow

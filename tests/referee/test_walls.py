@@ -143,6 +143,7 @@ def test_everything_that_is_open_is_named_at_once(kernel):
         ({"CapBnd": PTRACE}, "the trainer has capabilities"),
         ({"NoNewPrivs": "0"}, "the trainer can gain privileges"),
         ({"Seccomp": "0"}, "the trainer's system calls are not filtered"),
+        ({"Seccomp_filters": "1"}, "the trainer's system calls pass only one filter"),
     ],
 )
 @pytest.mark.parametrize("which", [TRAINER, FORKED])

@@ -5,10 +5,13 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from kit import paths
+from kit.errors import InvalidFile
+from kit.schema.strict_yaml import parse
 
 RULESET = """\
 name: tiny
@@ -24,6 +27,7 @@ tuning:
   self_tuning: {studies: 2, runtime_factor: 1.5}
 evaluations: {schedule: fixed, late_seconds: 2, late_period_share: 0.05}
 pause_cpu_tolerance_seconds: 0.1
+pause_cpu_clock: ticks
 submission_limits:
   max_bytes: 10000
   max_compressed_bytes: 5000
@@ -84,6 +88,20 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+def declared_for(manifest: str) -> dict[str, dict[str, Any]]:
+    """Return a declaration of all hyperparameters that a manifest sets."""
+    try:
+        tunings = parse(manifest.encode(), Path("submission.yaml"))["tuning"].values()
+    except (InvalidFile, AttributeError):
+        return {}  # a test of what a wrong manifest is told
+    places = [t.get("points", [t.get("fixed"), t.get("search_space")]) for t in tunings]
+    values = {
+        name: value for place in places for point in place if point for name, value in point.items()
+    }
+    kinds = {bool: {"type": "bool"}, str: {"type": "str"}, type(None): {"default": None}}
+    return {name: {**kinds.get(type(v), {}), "meaning": "any"} for name, v in values.items()}
+
+
 @pytest.fixture
 def add_submission(project: Path) -> Callable[..., Path]:
     """Return a function that adds a submission and returns its folder."""
@@ -95,7 +113,8 @@ def add_submission(project: Path) -> Callable[..., Path]:
         folder.mkdir()
         manifest = MANIFEST.format(name=name, tuning=textwrap.indent(tuning, "  ").strip())
         (folder / "submission.yaml").write_text(manifest)
-        (folder / "submission.py").write_text("raise RuntimeError('imported')\n")
+        code = f"HYPERPARAMETERS = {declared_for(manifest)!r}\nraise RuntimeError('imported')\n"
+        (folder / "submission.py").write_text(code)
         for path, content in (files or {}).items():
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
             (folder / path).write_bytes(content)

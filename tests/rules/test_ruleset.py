@@ -179,6 +179,25 @@ def test_a_ruleset_made_in_memory_has_a_digest_of_its_content(project: Path) -> 
     assert not ruleset.is_shipped
 
 
+@pytest.mark.parametrize(
+    "path", sorted((Path(__file__).parents[2] / "benchmarks").rglob("mini.yaml")), ids=str
+)
+def test_the_rulesets_of_earlier_leaderboards_are_read_with_their_digest(path: Path) -> None:
+    earlier, present = load_ruleset(path), load_ruleset("mini")
+    assert earlier.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert (earlier.version, present.version) == ("1", "2")
+    assert earlier.evaluations.schedule == "after_previous"
+    assert present.evaluations.schedule == "fixed"
+    assert earlier.workloads.keys() == present.workloads.keys()
+
+
+def test_an_evaluation_may_be_late_by_seconds_or_by_a_share_of_the_period() -> None:
+    evaluations = load_ruleset("algoperf-0.6").evaluations
+    assert evaluations.schedule == "after_previous"
+    assert evaluations.late_limit_seconds(10) == 2
+    assert evaluations.late_limit_seconds(120) == 6
+
+
 def test_the_runtime_factor_changes_only_the_runtime(project: Path) -> None:
     digits = load_ruleset("tiny").workloads["digits"]
     longer = digits.with_runtime_factor(1.5)

@@ -77,7 +77,7 @@ def test_points_stay_within_their_limits(
 
 
 @settings(deadline=None)
-@given(count=st.integers(1, 40), choices=st.lists(st.integers(), min_size=1, max_size=5))
+@given(count=st.integers(1, 40), choices=st.lists(st.integers(-99, 99), min_size=1, max_size=5))
 def test_discrete_points_are_feasible(count: int, choices: list[int]) -> None:
     space = {name: Dimension(feasible_points=tuple(choices)) for name in ("a", "b")}
 

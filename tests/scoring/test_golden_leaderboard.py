@@ -32,6 +32,12 @@ def test_scores_under_every_convention(name, changes, gates):
     assert found == pytest.approx(golden.expected()["scores"][name], abs=1e-12)
 
 
+def test_no_published_run_reached_its_target_at_the_first_evaluation():
+    trials = golden.results().trials.values()
+    assert len(trials) > 3600
+    assert not [trial for trial in trials if trial.reached and trial.reached.evaluation == 0]
+
+
 def test_compat_gives_the_published_table():
     board = score(golden.results(), convention=ALGOPERF_SCORER)
     published = golden.expected()["published"]

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from kit import paths
+from kit import __version__, paths
 from kit.planning.request import Execution
 from kit.records.files import read_record
 from kit.records.ledger import LEDGER, Attempt, Ledger
@@ -41,13 +41,15 @@ tuning: {default: {search_space: {learning_rate: {min: 0.05, max: 0.2, scaling: 
 CODE = """\
 from kit.contracts import TrainingAlgorithm, Update
 
+HYPERPARAMETERS = {"learning_rate": {"range": (0.0, None), "meaning": "constant"}}
+
 
 class Racer(TrainingAlgorithm):
-    def update(self, state, params, model_state, batch, rng, step):
+    def update(self, params, state, model_state, batch, rng, step):
         result = self.workload.loss_and_gradients(params, model_state, batch, rng)
         rate = self.hyperparameters["learning_rate"]
         moved = [p - rate * g for p, g in zip(params, result.gradients, strict=True)]
-        return Update(moved, result.model_state, state)
+        return Update(moved, state, result.model_state)
 """
 
 
@@ -181,6 +183,7 @@ class Books(Results):
             update={"ruleset": "sprint", "ruleset_sha256": self.assignment.ruleset.sha256}
         )
         own = {"rules": rules, "submission": "racer", "submission_sha256": submission.sha256}
+        own["kit_version"] = __version__
         unofficial = {"official": False, "unofficial_reasons": ["it was made up"]}
         return make_trial(**{**own, **unofficial, **fields})  # type: ignore[arg-type]
 

@@ -22,7 +22,7 @@ from kit.study.evidence import Evidence
 from kit.study.measures import measures_of
 from kit.study.owed import Phase
 from tests.records.factory import ENVIRONMENT
-from tests.study.conftest import RULESET, Books, Place
+from tests.study.conftest import CODE, RULESET, Books, Place
 
 TRIAL = TrialId("sprint", "racer", "mnist", None, 1, 1)
 
@@ -143,7 +143,7 @@ def test_an_edited_ledger_is_refused_by_its_line(place: Place, books: Books) -> 
 
 def test_another_submission_under_the_same_name_is_refused(place: Place, books: Books) -> None:
     books.enter()
-    (place.submission / "submission.py").write_text("# other\n")
+    (place.submission / "submission.py").write_text(CODE + "# other\n")
     now = digest_files({p.name: p.read_bytes() for p in place.submission.iterdir()})[:12]
     message = (
         r"Submission 'racer' is not the one that began this study: sprint: racer, mnist, study 1, "

@@ -15,7 +15,15 @@ from kit.records.record import TrialState
 from kit.study.owed import Board, Phase
 from kit.study.runner import run_study
 from kit.study.scheduling import Done, InOrder, Run
-from tests.study.conftest import Books, NoSignals, Place, Told, untrained_executor, write_racer
+from tests.study.conftest import (
+    CODE,
+    Books,
+    NoSignals,
+    Place,
+    Told,
+    untrained_executor,
+    write_racer,
+)
 
 ALL = [(1, 1), (1, 2), (2, 1), (2, 2)]
 
@@ -191,7 +199,7 @@ def test_two_studies_at_once_are_refused(place: Place) -> None:
 def test_a_submission_edited_while_its_study_runs_spoils_nothing(place: Place) -> None:
     def edit(what: str, detail: object) -> None:
         if what == "ended":
-            (place.submission / "submission.py").write_text("# something else\n")
+            (place.submission / "submission.py").write_text(CODE + "# something else\n")
 
     with pytest.raises(UsageError, match=r"Submission 'racer' was changed while its study runs"):
         place.run(Told(when=edit))

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from kit import paths
-from kit.conformance.algorithm import compare
+from kit.conformance.algorithm import compare, hyperparameters
 from kit.conformance.golden_algorithms import GoldenAlgorithm
 from kit.conformance.golden_problem import read_golden
+from kit.rules.hyperparameters import Declared, completed, read_declared
 from kit.trainer.assembly import import_submission
 from kit.trainer.data import Queue
 from kit.trainer.loop import Loop
@@ -30,7 +31,13 @@ HYPERPARAMETERS = {
         "preconditioning_compute_steps": 3,
         "start_preconditioning_step": 4,
     },
-    "schedule_free": {"lr": 0.05, "betas": (0.9, 0.99), "weight_decay": 0.01, "warmup_steps": 2},
+    "schedule_free": {
+        "lr": 0.05,
+        "beta_1": 0.9,
+        "beta_2": 0.99,
+        "weight_decay": 0.01,
+        "warmup_steps": 2,
+    },
     "adaptive_batch_size": {
         "learning_rate": 0.3,
         "eta": 0.5,
@@ -38,6 +45,15 @@ HYPERPARAMETERS = {
         "largest_batch_size": 40,
     },
 }
+
+
+def declared(prototype: str) -> Declared:
+    folder = PROTOTYPES / prototype
+    return read_declared({"submission.py": (folder / "submission.py").read_bytes()}, folder, {})
+
+
+def point(prototype: str) -> dict:
+    return completed(declared(prototype), HYPERPARAMETERS[prototype])
 
 
 @pytest.mark.parametrize("xla", [False, True], ids=["plain", "xla"])
@@ -49,7 +65,11 @@ HYPERPARAMETERS = {
         (
             "schedule_free",
             "schedule_free_adamw",
-            GoldenAlgorithm("schedule_free", param_is_evaluated=True),
+            GoldenAlgorithm(
+                "schedule_free",
+                renamed={"betas": ("beta_1", "beta_2")},
+                param_is_evaluated=True,
+            ),
         ),
     ],
 )
@@ -57,7 +77,8 @@ def test_prototype_reproduces_the_golden_trajectory(
     prototype: str, file: str, entry: GoldenAlgorithm, xla: bool
 ) -> None:
     golden = read_golden(GOLDEN / f"{file}.npz")
-    checks = compare(golden, import_submission(PROTOTYPES / prototype), entry, xla=xla)
+    given = hyperparameters(golden, entry, declared(prototype))
+    checks = compare(golden, import_submission(PROTOTYPES / prototype), entry, given, xla=xla)
 
     assert len(checks) == 6
     assert all(check.passed for check in checks), checks
@@ -65,14 +86,14 @@ def test_prototype_reproduces_the_golden_trajectory(
 
 @pytest.mark.parametrize("prototype", sorted(HYPERPARAMETERS))
 def test_prototype_learns_on_a_real_model(prototype: str, tiny_trial) -> None:
-    trial = tiny_trial(import_submission(PROTOTYPES / prototype), HYPERPARAMETERS[prototype])
+    trial = tiny_trial(import_submission(PROTOTYPES / prototype), point(prototype))
     before = trial.loss(trial.train(0))
 
     assert trial.loss(trial.train(20)) < 0.9 * before
 
 
 def test_rare_stage_runs_only_when_it_is_due(tiny_trial) -> None:
-    trial = tiny_trial(import_submission(PROTOTYPES / "shampoo"), HYPERPARAMETERS["shampoo"])
+    trial = tiny_trial(import_submission(PROTOTYPES / "shampoo"), point("shampoo"))
     seen = []
     trial.program.replace_state(lambda state: seen.append(state["roots"]) or state)
     for step in range(4):
@@ -111,7 +132,7 @@ class _Port:
 
 
 def test_batch_grows_by_feedback_of_an_earlier_step(tiny_trial) -> None:
-    given = HYPERPARAMETERS["adaptive_batch_size"]
+    given = point("adaptive_batch_size")
     algorithm = import_submission(PROTOTYPES / "adaptive_batch_size")
     trial = tiny_trial(algorithm, {**given, "eta": 0.01}, batch_size=8)
     sizes: list[int] = []

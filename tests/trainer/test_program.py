@@ -26,18 +26,18 @@ class Staged(TrainingAlgorithm):
     def init(self, params: list[Any], rng: Any) -> Any:
         return {"often": ops.zeros(()), "rarely": ops.zeros(()), "first": rng}
 
-    def often(self, state, params, model_state, batch, rng, step):
+    def often(self, params, state, model_state, batch, rng, step):
         state = {**state, "often": state["often"] + 1}
-        return Update(params, model_state, state, {"often": state["often"]})
+        return Update(params, state, model_state, {"often": state["often"]})
 
-    def rarely(self, state, params, model_state, batch, rng, step):
-        return Update(params, model_state, {**state, "rarely": state["rarely"] + 1})
+    def rarely(self, params, state, model_state, batch, rng, step):
+        return Update(params, {**state, "rarely": state["rarely"] + 1}, model_state)
 
-    def apply(self, state, params, model_state, batch, rng, step):
+    def apply(self, params, state, model_state, batch, rng, step):
         moved = [p + state["often"] for p in params]
-        return Update(moved, model_state, state, {"step": step})
+        return Update(moved, state, model_state, {"step": step})
 
-    def eval_params(self, state, params, model_state):
+    def eval_params(self, params, state, model_state):
         return [p * 0 + state["rarely"] for p in params], model_state
 
 
@@ -92,7 +92,7 @@ class Recording:
 class Restarting(Staged):
     """Sets its counter back at each evaluation, and ends after six batches."""
 
-    def on_evaluation(self, result: EvaluationResult, state: Any) -> Any:
+    def on_evaluation(self, state: Any, result: EvaluationResult) -> Any:
         return {**state, "often": ops.zeros(())}
 
     def batches(self, queue, feedback):
@@ -112,8 +112,8 @@ def test_the_loop_yields_between_steps_lets_the_state_change_and_completes() -> 
 class Growing(Staged):
     """Returns a state of another structure than it began with."""
 
-    def often(self, state, params, model_state, batch, rng, step):
-        return Update(params, model_state, {**state, "new": ops.ones(())})
+    def often(self, params, state, model_state, batch, rng, step):
+        return Update(params, {**state, "new": ops.ones(())}, model_state)
 
 
 def test_a_state_that_changes_its_structure_is_refused() -> None:
@@ -126,11 +126,11 @@ class Seeded(Staged):
 
     stages = (Stage("often"), Stage("apply"))
 
-    def often(self, state, params, model_state, batch, rng, step):
-        return Update(params, model_state, state, {"one": rng})
+    def often(self, params, state, model_state, batch, rng, step):
+        return Update(params, state, model_state, {"one": rng})
 
-    def apply(self, state, params, model_state, batch, rng, step):
-        return Update(params, model_state, state, {"two": rng})
+    def apply(self, params, state, model_state, batch, rng, step):
+        return Update(params, state, model_state, {"two": rng})
 
 
 def test_randomness_differs_between_steps_not_between_stages_or_runs() -> None:

@@ -10,13 +10,8 @@ from keras import ops
 
 from kit.backend import framework
 from kit.backend.functional import FunctionalModel, build_initial
-from kit.contracts import (
-    ForwardMode,
-    InstanceNormalization,
-    LayerNormalization,
-    mean_absolute_error,
-)
-from kit.contracts.layers import normalize_each_example
+from kit.contracts import ForwardMode, LayerNormalization, mean_absolute_error
+from kit.contracts.kernels import PORTABLE
 from kit.errors import KitError
 from kit.registry import load_workload
 from kit.trainer.data import Queue
@@ -25,7 +20,7 @@ from workloads.fastmri.model import DoubleSize, JoinShortcut
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 TINY = {"num_channels": 2, "num_pool_layers": 2}
-NORMALISATIONS = [normalize_each_example, InstanceNormalization.kernel]
+NORMALISATIONS = [kernels.instance_normalization for kernels in (PORTABLE, framework().kernels())]
 
 
 def arrays(path: str, prefix: str) -> dict[str, np.ndarray]:

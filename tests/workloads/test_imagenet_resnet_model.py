@@ -9,7 +9,8 @@ import pytest
 
 from kit.backend import framework
 from kit.backend.functional import build_initial
-from kit.contracts import BatchNormalization, ForwardMode, forward_mode, layers
+from kit.contracts import BatchNormalization, ForwardMode, forward_mode
+from kit.contracts.kernels import PORTABLE
 from kit.registry import load_workload
 
 GOLDEN = Path(__file__).parent.parent / "golden"
@@ -60,9 +61,10 @@ def test_evaluation_uses_running_statistics_and_leaves_them(norm):
     assert np.asarray(norm.mean).tolist() == [1.0, 2.0, 3.0]
 
 
-def test_kernel_of_the_backend_is_installed_and_agrees_with_the_portable_one():
-    kernel = framework().normalize_with_batch_statistics
-    assert BatchNormalization.kernel is kernel
+FUSED = framework().kernels().batch_normalization
+
+
+def test_kernel_of_the_backend_agrees_with_the_portable_one():
     x, scale, bias = images(), np.array([1.0, 2.0, 0.5], np.float32), np.zeros(3, np.float32)
 
     def total(kernel):
@@ -77,9 +79,8 @@ def test_kernel_of_the_backend_is_installed_and_agrees_with_the_portable_one():
 
     # The mean has no gradient in the fused kernel: running statistics are never differentiated.
     for ours, portable in zip(
-        total(kernel)[:3] + total(kernel)[4:],
-        total(layers.normalize_with_batch_statistics)[:3]
-        + total(layers.normalize_with_batch_statistics)[4:],
+        total(FUSED)[:3] + total(FUSED)[4:],
+        total(PORTABLE.batch_normalization)[:3] + total(PORTABLE.batch_normalization)[4:],
         strict=True,
     ):
         np.testing.assert_allclose(ours, portable, rtol=1e-4, atol=1e-4)
@@ -87,7 +88,7 @@ def test_kernel_of_the_backend_is_installed_and_agrees_with_the_portable_one():
 
 def test_constant_channels_give_finite_gradients():
     def function(x):
-        outputs, _, _ = BatchNormalization.kernel(x, np.ones(3, "f"), np.zeros(3, "f"), 1e-5)
+        outputs, _, _ = FUSED(x, np.ones(3, "f"), np.zeros(3, "f"), 1e-5)
         return keras.ops.sum(outputs**2), None
 
     x = keras.ops.ones((4, 2, 2, 3)) * 7.0
@@ -113,7 +114,7 @@ def test_two_runs_of_the_full_network_are_equal_bit_for_bit():
             params = [p - 0.1 * g for p, g in zip(carry[0], gradients, strict=True)]
             return (params, state), value
 
-        carry = framework().Carry(model.initial_values())
+        carry = framework().carry(model.initial_values())
         call = carry.compile(step, xla=False)
         for _ in range(3):
             call(batch)

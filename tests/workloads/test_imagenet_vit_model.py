@@ -125,7 +125,7 @@ def test_steps_are_traced_once():
         outputs, _ = model.forward(params, [], batch, ForwardMode(True))
         return params, workload.loss(outputs, batch).mean
 
-    call = framework().Carry(model.initial_values()[0]).compile(step, xla=False)
+    call = framework().carry(model.initial_values()[0]).compile(step, xla=False)
     for seed in range(4):
         batch = workload.synthetic_batch(8, seed)
         call({name: keras.ops.convert_to_tensor(value) for name, value in batch.items()})

@@ -7,5 +7,5 @@ from keras import ops
 class NanWeights(Honest):
     STEPS = 3
 
-    def eval_params(self, state, params, model_state):
+    def eval_params(self, params, state, model_state):
         return [p * ops.cast(float("nan"), p.dtype) for p in params], model_state

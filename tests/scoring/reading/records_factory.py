@@ -25,6 +25,7 @@ tuning:
   self_tuning: {studies: 2, runtime_factor: 1.5}
 evaluations: {schedule: after_previous, late_seconds: 2, late_period_share: 0.05}
 pause_cpu_tolerance_seconds: 0.1
+pause_cpu_clock: ticks
 submission_limits: {max_bytes: 1000000, max_compressed_bytes: 16384, suffixes: [.py, .yaml]}
 scoring: {r_max: 4, reference: first}
 workloads:
@@ -43,6 +44,13 @@ tuning:
   default: {tuning}
 """
 POINTS = "{points: [{learning_rate: 0.001, nesterov: true, warmup_steps: 10}]}"
+CODE = """\
+HYPERPARAMETERS = {
+    "learning_rate": {"meaning": "any"},
+    "nesterov": {"type": "bool", "meaning": "any"},
+    "warmup_steps": {"type": "int", "meaning": "any"},
+}
+"""
 FIXED = "{fixed: {learning_rate: 0.001, nesterov: true, warmup_steps: 10}}"
 
 
@@ -56,7 +64,7 @@ def ruleset_file(folder: Path) -> Path:
 def source(name: str, tuning: str = POINTS) -> dict[str, bytes]:
     """Return the files of a submission."""
     manifest = MANIFEST.format(name=name, tuning=tuning)
-    return {"submission.yaml": manifest.encode(), "submission.py": b"pass\n"}
+    return {"submission.yaml": manifest.encode(), "submission.py": CODE.encode()}
 
 
 def run(

@@ -53,6 +53,12 @@ def test_records_become_trials(results, ruleset):
     assert missing == [("second", 1, (2,)), ("second", 2, (1, 2))]
 
 
+def test_an_evaluation_that_cannot_reach_by_its_schedule_does_not_count(results, ruleset):
+    trial = run(results, ruleset, "first", values=(0.95, 0.1, 0.96))
+    (result,) = read(results, ruleset).results.trials.values()
+    assert result.outcome.lowest == trial.evaluations[2].submission_seconds
+
+
 def test_edited_file_is_refused_or_marked(results, ruleset):
     run(results, ruleset, "first")
     (log,) = results.root.rglob("log.txt")

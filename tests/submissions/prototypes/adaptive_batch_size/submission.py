@@ -12,6 +12,13 @@ from keras import ops
 from kit.algorithms import descend
 from kit.contracts import Stage, TrainingAlgorithm, Update
 
+HYPERPARAMETERS = {
+    "learning_rate": {"range": (0.0, None), "meaning": "constant"},
+    "eta": {"range": (0.0, None), "meaning": "how large the error of the gradient may be"},
+    "test_interval": {"type": "int", "range": (1, None), "meaning": "steps between tests"},
+    "largest_batch_size": {"type": "int", "range": (1, None), "meaning": "where it stops to grow"},
+}
+
 
 def norm_test(per_example, eta):
     """Return the batch size that the norm test asks for, of gradients `(batch, *shape)`."""
@@ -28,15 +35,15 @@ class AdaptiveBatchSize(TrainingAlgorithm):
         super().__init__(workload, hyperparameters)
         self.stages = (Stage("update"), Stage("test", every=hyperparameters["test_interval"]))
 
-    def update(self, state, params, model_state, batch, rng, step):
+    def update(self, params, state, model_state, batch, rng, step):
         result = self.workload.loss_and_gradients(params, model_state, batch, rng)
         params = descend(params, result.gradients, self.hyperparameters["learning_rate"])
-        return Update(params, result.model_state, state)
+        return Update(params, state, result.model_state)
 
-    def test(self, state, params, model_state, batch, rng, step):
+    def test(self, params, state, model_state, batch, rng, step):
         per_example = self.workload.per_example_gradients(params, model_state, batch, rng)
         wanted = norm_test(per_example, self.hyperparameters["eta"])
-        return Update(params, model_state, state, {"batch_size": wanted})
+        return Update(params, state, model_state, {"batch_size": wanted})
 
     def batches(self, queue, feedback):
         size = self.workload.batch_size

@@ -3,47 +3,32 @@
 A throw-away proof of the contract, not a submission: `gradients` is the only thing to override.
 """
 
-from functools import partial
-
 from keras import ops
 
-from kit.algorithms import (
-    GradientAlgorithm,
-    clip_by_global_norm,
-    debias,
-    descend,
-    ema,
-    global_norm,
-    map_leaves,
-    zeros_like,
-)
+from kit.algorithms import GradientAlgorithm, debias, ema, global_norm, map_leaves
 
-
-def adam(g, m, v, *, beta_1, beta_2, count):
-    m, v = ema(m, g, beta_1), ema(v, ops.square(g), beta_2)
-    return debias(m, beta_1, count) / (ops.sqrt(debias(v, beta_2, count)) + 1e-8), m, v
+HYPERPARAMETERS = {
+    "rho": {"range": (0.0, None), "meaning": "radius of the neighbourhood"},
+    "one_minus_beta1": {"range": (0.0, 1.0), "meaning": "1 - beta_1, of the first moment"},
+    "beta2": {"range": (0.0, 1.0), "meaning": "beta_2, of the second moment"},
+    "weight_decay": {"range": (0.0, None), "meaning": "decoupled, times the learning rate"},
+}
 
 
 class Sam(GradientAlgorithm):
-    def init(self, params, rng):
-        return {"m": zeros_like(params), "v": zeros_like(params)}
+    slots = ("m", "v")
 
     def gradients(self, params, model_state, batch, rng):
         at_params = self.workload.loss_and_gradients(
             params, model_state, batch, rng, update_statistics=False
         ).gradients
         scale = self.hyperparameters["rho"] / global_norm(at_params)
-        displaced = [p + scale * g for p, g in zip(params, at_params, strict=True)]
-        result = self.workload.loss_and_gradients(displaced, model_state, batch, rng)
-        gradients = result.gradients
-        if self.hyperparameters.get("grad_clip") is not None:
-            gradients = clip_by_global_norm(gradients, self.hyperparameters["grad_clip"])
-        return gradients, result.model_state
+        displaced = map_leaves(lambda p, g: p + scale * g, params, at_params)
+        return super().gradients(displaced, model_state, batch, rng)
 
-    def apply(self, gradients, state, params, learning_rate, step):
-        given = self.hyperparameters
-        rule = partial(
-            adam, beta_1=1.0 - given["one_minus_beta1"], beta_2=given["beta2"], count=step + 1
-        )
-        u, m, v = map_leaves(rule, gradients, state["m"], state["v"])
-        return descend(params, u, learning_rate, given["weight_decay"]), {"m": m, "v": v}
+    def rule(self, p, m, v, g, learning_rate, step):
+        given, count = self.hyperparameters, step + 1
+        beta_1, beta_2 = 1.0 - given["one_minus_beta1"], given["beta2"]
+        m, v = ema(m, g, beta_1), ema(v, ops.square(g), beta_2)
+        u = debias(m, beta_1, count) / (ops.sqrt(debias(v, beta_2, count)) + 1e-8)
+        return p - learning_rate * (u + given["weight_decay"] * p), m, v

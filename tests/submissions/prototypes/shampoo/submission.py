@@ -8,8 +8,18 @@ import math
 
 from keras import ops
 
-from kit.algorithms import GradientAlgorithm, ema, zeros_like
+from kit.algorithms import GradientAlgorithm, ema, map_leaves, zeros_like
 from kit.contracts import Stage, Update
+
+HYPERPARAMETERS = {
+    "one_minus_beta1": {"range": (0.0, 1.0), "meaning": "1 - beta_1, of both momenta"},
+    "beta2": {"range": (0.0, 1.0), "meaning": "decay of the statistics"},
+    "weight_decay": {"range": (0.0, None), "meaning": "coupled: added before the momentum"},
+    "matrix_epsilon": {"range": (0.0, None), "meaning": "start of the statistics; damps the roots"},
+    "merge_small_dims_block_size": {"type": "int", "meaning": "dimensions are merged up to it"},
+    "preconditioning_compute_steps": {"type": "int", "meaning": "steps between roots"},
+    "start_preconditioning_step": {"type": "int", "meaning": "first step that uses the roots"},
+}
 
 
 def merged_shape(shape, block_size):
@@ -52,39 +62,37 @@ class Shampoo(GradientAlgorithm):
             "v": zeros_like(params),
             "statistics": [[epsilon * ops.eye(n) for n in shape] for shape in self.shapes],
             "roots": [[ops.eye(n) for n in shape] for shape in self.shapes],
-            "momentum": zeros_like(params),
-            "graft_momentum": zeros_like(params),
+            "m": zeros_like(params),
+            "graft_m": zeros_like(params),
         }
 
-    def accumulate(self, state, params, model_state, batch, rng, step):
+    def accumulate(self, params, state, model_state, batch, rng, step):
         gradients, model_state = self.gradients(params, model_state, batch, rng)
-        beta = self.hyperparameters["beta2"]
-        statistics = []
-        for g, shape, old in zip(gradients, self.shapes, state["statistics"], strict=True):
-            slices = [unfolded(ops.reshape(g, shape), axis) for axis in range(len(shape))]
-            new = [G @ ops.transpose(G) for G in slices]
-            statistics.append([ema(h, n, beta) for h, n in zip(old, new, strict=True)])
-        state = {**state, "gradients": gradients, "statistics": statistics}
-        return Update(params, model_state, state)
 
-    def roots(self, state, params, model_state, batch, rng, step):
+        def rule(g, shape, statistics):
+            g = ops.reshape(g, shape)
+            slices = [unfolded(g, axis) for axis in range(len(shape))]
+            return ema(statistics, [G @ ops.transpose(G) for G in slices], beta)
+
+        beta = self.hyperparameters["beta2"]
+        statistics = map_leaves(rule, gradients, self.shapes, state["statistics"])
+        state = {**state, "gradients": gradients, "statistics": statistics}
+        return Update(params, state, model_state)
+
+    def roots(self, params, state, model_state, batch, rng, step):
         def root(statistic, rank):
             values, vectors = ops.eigh(statistic)
             values = values + self.hyperparameters["matrix_epsilon"] * values[-1]
             return (vectors * values ** (-1.0 / (2 * rank))) @ ops.transpose(vectors)
 
         roots = [[root(h, len(leaf)) for h in leaf] for leaf in state["statistics"]]
-        return Update(params, model_state, {**state, "roots": roots})
+        return Update(params, {**state, "roots": roots}, model_state)
 
-    def descend(self, state, params, model_state, batch, rng, step):
-        given = self.hyperparameters
+    def descend(self, params, state, model_state, batch, rng, step):
+        given, rate = self.hyperparameters, self.learning_rate(step)
         beta_1, decay = 1.0 - given["one_minus_beta1"], given["weight_decay"]
-        rate = self.learning_rate(step)
-        keys = ("gradients", "v", "roots", "momentum", "graft_momentum")
-        new = {"params": [], "v": [], "momentum": [], "graft_momentum": []}
-        for p, shape, g, v, roots, m, b in zip(
-            params, self.shapes, *(state[key] for key in keys), strict=True
-        ):
+
+        def rule(p, shape, g, v, roots, m, graft_m):
             scaled = g / (ops.norm(ops.reshape(g, (-1,))) + 1e-30)
             v = ema(v, ops.square(scaled), given["beta2"])
             graft = scaled / (ops.sqrt(v) + 1e-8)
@@ -93,10 +101,11 @@ class Shampoo(GradientAlgorithm):
             norms = [ops.norm(ops.reshape(x, (size,))) for x in (graft, u)]
             u = ops.reshape(u, g.shape) * norms[0] / (norms[1] + 1e-30)
             u, graft = u + decay * p, graft + decay * p
-            m, b = ema(m, u, beta_1), ema(b, graft, beta_1)
+            m, graft_m = ema(m, u, beta_1), ema(graft_m, graft, beta_1)
             started = step >= given["start_preconditioning_step"]
-            u, momentum = ops.where(started, u, graft), ops.where(started, m, b)
-            new["params"].append(p - rate * ema(momentum, u, beta_1))
-            for key, value in (("v", v), ("momentum", m), ("graft_momentum", b)):
-                new[key].append(value)
-        return Update(new.pop("params"), model_state, {**state, **new})
+            u, momentum = ops.where(started, u, graft), ops.where(started, m, graft_m)
+            return p - rate * ema(momentum, u, beta_1), v, m, graft_m
+
+        kept = [state[key] for key in ("gradients", "v", "roots", "m", "graft_m")]
+        params, v, m, graft_m = map_leaves(rule, params, self.shapes, *kept)
+        return Update(params, {**state, "v": v, "m": m, "graft_m": graft_m}, model_state)

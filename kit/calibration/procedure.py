@@ -1,4 +1,4 @@
-"""`kit calibrate` from its options to its files: what is asked, checked, run and written."""
+"""The published procedure from a question to its files: what is checked, run and written."""
 
 from __future__ import annotations
 

@@ -259,8 +259,3 @@ def test_a_submission_that_was_not_frozen_is_refused(
     assert kit(command, "--submission", "adamw", "--held-out", "public") == 1
     message = "Submission 'adamw' was not frozen before the held-out variants of ruleset 'mini'"
     assert message in capsys.readouterr().err
-
-
-def test_a_stop_needs_a_time(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert kit("run", "--workload", "mnist", "--stop-rule", "too slow") == 2
-    assert "--stop-rule and --stop-evidence go with --stop-after" in capsys.readouterr().err

@@ -108,7 +108,7 @@ def test_a_trial_runs_once_at_a_time(attack) -> None:
         return plan
 
     with contextlib.ExitStack() as stack:
-        message = "Trial 1 of study 1, honest on mnist, is already running"
+        message = "honest, mnist, study 1, trial 1 is already running"
         with pytest.raises(TrialError, match=message):
             attack("honest", change=while_running)
 

@@ -102,5 +102,5 @@ def test_what_went_wrong_is_told_from_a_miss(one: Standing, forfeited: bool) -> 
 
 def test_the_default_scheduler_stops_nothing_early() -> None:
     board = board_of(trial_ids(2), {trial_ids(2)[0]: [Attempt(1, TrialState.TARGET_REACHED)]}, 2)
-    assert InOrder().next_decision(board) == Run(trial_ids(2)[1], stop_after_seconds=None)
+    assert InOrder().next_decision(board) == Run(trial_ids(2)[1])
     assert InOrder().next_decision(Board(())) == Done()

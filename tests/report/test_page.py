@@ -15,6 +15,7 @@ import pytest
 from kit.report.page.data import COLUMNS, details_of, packed
 from kit.report.page.render import Story, TextTable, page, scope_of, title_of
 from tests.report.made_up import HOSTILE, HOSTILE_SCRIPT, facts_of, hostile_record
+from tests.scoring.reading.records_factory import CODE
 
 STORY = Story(
     [TextTable("Scores", ["rank", "submission"], [["1", "first"]])],
@@ -95,7 +96,7 @@ def test_every_trial_has_a_row_and_details(facts, elements):
     assert first["signature"]["verdict code"] == facts.trials[0].report.verdict_code
     assert first["log"].endswith("not text\n")
     sources = unpacked(elements.scripts[2])
-    assert sources[first["source"]]["submission.py"] == "pass\n"
+    assert sources[first["source"]]["submission.py"] == CODE
 
 
 def test_what_was_stopped_is_named_with_the_result_that_justified_it(text):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import base64
 import contextlib
 import gzip
@@ -46,6 +47,7 @@ from kit.records.ledger_entry import _signed, parse_entry
 from kit.records.signing import SigningKey, load_or_create_key, parse_public_key
 from kit.records.trusted_keys import load_trusted_keys
 from kit.rules.extra_requirements import LOCK, extra_requirements
+from kit.rules.hyperparameters import read_declared
 from kit.rules.ruleset import load_ruleset, parse_ruleset
 from kit.rules.submission import SubmissionManifest
 from kit.schema import canonical
@@ -89,6 +91,7 @@ def all_parsers(folder: Path) -> list[Parser]:
     ledger = (results.root / LEDGER).read_bytes()
     return [
         *_yaml_parsers(folder),
+        _declarations(),
         Parser(
             "messages", 30, parse_from_trainer, _messages(), [json.loads(m) for m in _messages()]
         ),
@@ -147,6 +150,17 @@ def _yaml_parsers(folder: Path) -> list[Parser]:
         Parser("submission manifests", 3, reader(SubmissionManifest), **seeds(submissions)),
         keys,
     ]
+
+
+def _declarations() -> Parser:
+    codes = [path.read_bytes() for path in sorted(paths.SUBMISSIONS.glob("*/submission.py"))]
+    literals = [ast.literal_eval(code.decode().split("HYPERPARAMETERS = ")[1].split("\n\n")[0])
+                for code in codes]  # fmt: skip
+    return Parser(
+        "declared hyperparameters", 2,
+        lambda data: read_declared({"submission.py": data}, PATH.parent, {}),
+        codes, literals, dump=lambda value: f"HYPERPARAMETERS = {value!r}".encode(),
+    )  # fmt: skip
 
 
 def _ruleset(data: bytes) -> object:

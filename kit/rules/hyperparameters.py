@@ -152,8 +152,8 @@ def read_declared(
 
 def completed(declared: Declared, point: Mapping[str, Any]) -> dict[str, Any]:
     """Return the point with the defaults of what it leaves out."""
-    defaults = {name: one.default for name, one in declared.items() if not one.is_required}
-    return {**defaults, **point}
+    left_out = {name: one for name, one in declared.items() if name not in point}
+    return {**point, **{n: one.default for n, one in left_out.items() if not one.is_required}}
 
 
 def check_candidates(declared: Declared, candidates: Candidates, where: str) -> None:

@@ -7,24 +7,25 @@ twice is escaping once.
 
 from __future__ import annotations
 
+import re
 import unicodedata
+
+_NOT_PLAIN = re.compile(r"[^\x20-\x7e]")
+_NOT_PLAIN_IN_BLOCK = re.compile(r"[^\n\t\x20-\x7e]")
 
 
 def escape_line(text: str) -> str:
     r"""Return `text` on one line: a newline is shown as `\n`."""
-    if text.isprintable():
-        return text
-    return "".join(c if _is_safe(c) else _escaped(c) for c in text)
+    return _NOT_PLAIN.sub(_escaped, text)
 
 
 def escape_block(text: str) -> str:
     """Return `text` with its newlines and tabs."""
-    return "".join(c if c in "\n\t" or _is_safe(c) else _escaped(c) for c in text)
+    return _NOT_PLAIN_IN_BLOCK.sub(_escaped, text)
 
 
-def _is_safe(character: str) -> bool:
-    return character.isprintable() or unicodedata.category(character) == "Zs"
-
-
-def _escaped(character: str) -> str:
+def _escaped(found: re.Match[str]) -> str:
+    character = found[0]
+    if character.isprintable() or unicodedata.category(character) == "Zs":
+        return character
     return character.encode("unicode_escape", "surrogatepass").decode("ascii")

@@ -135,7 +135,7 @@ def calibrate(as_json: bool, **options: Any) -> int:
         return EXIT_INTERRUPTED if ended_by == "SIGINT" else EXIT_FAILED
     content = prepared.write(answer)
     if as_json:
-        click.echo(json.dumps(content, allow_nan=False, ensure_ascii=False))
+        click.echo(json.dumps(content, allow_nan=False))
     else:
         from kit.cli.calibrate_page import print_calibration
 

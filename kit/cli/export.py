@@ -75,6 +75,9 @@ def _trials(
         if record.state in (TrialState.FAILED, TrialState.RULE_VIOLATION):
             notices.append(f"{decided.identification}: {record.state}; not written.")
             continue
+        if not record.official:
+            reasons = "; ".join(record.unofficial_reasons)
+            notices.append(f"{decided.identification}: not official: {reasons}.")
         if record.state is TrialState.STOPPED_EARLY:
             notices.append(
                 f"{decided.identification}: stopped early; that scorer counts it as missed."

@@ -31,7 +31,7 @@ def list_(what: str | None, as_json: bool) -> None:
         raise UnknownName("kind of thing to list", what, _KINDS)
     found = {kind: _ROWS[kind]() for kind in _KINDS if what in (None, kind)}
     if as_json:
-        click.echo(json.dumps(found, indent=2, ensure_ascii=False))
+        click.echo(json.dumps(found, indent=2))
     else:
         print_tables(_table(kind, rows) for kind, rows in found.items())
 

@@ -42,7 +42,7 @@ def plan(as_json: bool, cost_per_hour: float | None, **options: Any) -> None:
 
     planned = _planned(evidence_for(asked_for(options)), cost_per_hour)
     if as_json:
-        click.echo(json.dumps(as_dict(planned), indent=2, allow_nan=False, ensure_ascii=False))
+        click.echo(json.dumps(as_dict(planned), indent=2, allow_nan=False))
     else:
         print_plan(planned)
 

@@ -61,7 +61,7 @@ def replay_schedule(as_json: bool, **options: Any) -> None:
 
     savings = measure(_field(options))
     if as_json:
-        click.echo(json.dumps(as_dict(savings), indent=2, allow_nan=False, ensure_ascii=False))
+        click.echo(json.dumps(as_dict(savings), indent=2, allow_nan=False))
     else:
         print_page(savings)
     if not savings.identical:

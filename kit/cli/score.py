@@ -42,7 +42,7 @@ def score(as_json: bool, csv_file: Path | None, markdown_file: Path | None, **op
     for notice in page.notices:
         click.echo(f"Note: {plain(notice)}", err=True)
     if as_json:
-        click.echo(json.dumps(as_dict(done), indent=2, allow_nan=False, ensure_ascii=False))
+        click.echo(json.dumps(as_dict(done), indent=2, allow_nan=False))
     else:
         page.print()
     if csv_file:

@@ -23,7 +23,7 @@ def show(name: str, as_json: bool) -> None:
     """Show the workload, submission or ruleset NAME in full; `kit list` shows the names."""
     page = _page(name)
     if as_json:
-        click.echo(json.dumps(page.facts, indent=2, ensure_ascii=False))
+        click.echo(json.dumps(page.facts, indent=2))
         return
     lines = {
         key.replace("_", " "): text(value)

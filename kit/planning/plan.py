@@ -22,7 +22,7 @@ from kit.rules.submission import Submission, SubmissionTuning, load_submission
 SEED_BY_HAND = "the seed was given by hand"
 FOREIGN_RULESET = "the ruleset is not one of the kit's"
 PAIRED = "a comparison's pair, whose seeds two submissions share"
-EDITED = "the submission differs from the one that began this study"
+EDITED = "the submission, or the ruleset, differs from the one that began this study"
 DEVELOPMENT = "development"  # the folder of development runs below a results folder
 
 
@@ -139,11 +139,12 @@ def in_development(request: TrialRequest) -> TrialRequest:
 
 
 def is_edited(request: TrialRequest) -> bool:
-    """Tell whether the results folder holds attempts of another version of the submission."""
+    """Tell whether the folder holds attempts of another version of submission or ruleset."""
+    digests = (request.submission_sha256, request.ruleset_sha256)
     for attempt in Ledger(request.results / LEDGER).attempts():
         which = attempt.identification
         ours = (which.ruleset, which.submission) == (request.id.ruleset, request.id.submission)
-        if ours and which.submission_sha256 != request.submission_sha256:
+        if ours and (which.submission_sha256, which.ruleset_sha256) != digests:
             return True
     return False
 

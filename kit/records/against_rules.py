@@ -125,7 +125,12 @@ def _differences(
     }
     for field in ("max_runtime_seconds", "eval_period_seconds", "step_hint"):
         compared[f"rules.{field}"] = (getattr(record.rules, field), getattr(rules, field))
-    if record.rules.schedule is not None:
+    if record.rules.schedule is None:  # the ruleset is here, and format 1 is older than it
+        yield (
+            f"format is {record.format!r}, which has neither an evaluation schedule nor how the "
+            f"trainer was held; a trial under this version of {ruleset.name} has both."
+        )
+    else:
         limit = ruleset.evaluations.late_limit_seconds(rules.eval_period_seconds)
         compared["rules.schedule"] = (
             record.rules.schedule.model_dump(),
@@ -138,9 +143,13 @@ def _differences(
         if recorded != expected:
             yield f"{field} is {recorded!r}, but by the ruleset and the submission {expected!r}."
     points = [tuning.fixed] if tuning.fixed is not None else tuning.points
-    if points is not None and contract_of(record.kit_version) > 1:
+    if points is None:
+        space, dealt = tuning.search_space or {}, record.hyperparameters
+        drawn = {n: dealt[n] for n in space if n in dealt and space[n].holds(dealt[n])}
+        points = [drawn] if len(drawn) == len(space) else []
+    if contract_of(record.kit_version) > 1:
         points = [submission.completed(point) for point in points]
-    if points is not None and record.hyperparameters not in points:
+    if record.hyperparameters not in points:
         yield "hyperparameters are not a point that the submission declares."
     yield from submission.unofficial_reasons(ruleset)
     if problem := compression_problem(files, ruleset.submission_limits):

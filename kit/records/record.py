@@ -149,7 +149,7 @@ class HostRecord(_Schema):
 class FreezingRecord(_Schema):
     """How the trainer was held while the clock stood, and how that was watched."""
 
-    method: Literal["cgroup2", "cgroup1", "signals"]
+    method: Literal["cgroup2", "cgroup1", "signals", "none"]  # none: inline, or nothing was started
     cpu_clock: Literal["schedstat", "ticks"]
     seccomp: bool
 

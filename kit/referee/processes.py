@@ -73,9 +73,11 @@ class Processes(abc.ABC):
         """Tell whether a process exists that has not ended."""
         return any(not process.has_ended for process in self._members().values())
 
-    def freezing(self) -> FreezingRecord:
-        """Return how these processes will be held, and how that will be watched."""
+    def freezing(self) -> FreezingRecord | None:
+        """Return how these processes will be held and watched, or None if there are none."""
         pids = self.pids()
+        if not pids:
+            return None
         own = seccomp_filters(os.getpid())
         filtered = [seccomp_filters(pid) > own for pid in self._confined(pids)]
         return FreezingRecord(

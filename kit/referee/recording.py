@@ -54,7 +54,7 @@ class Ending:
     walls: Mapping[str, object] = field(default_factory=dict)  # what the kernel said of them
     initial_metrics: Mapping[str, float] = field(default_factory=dict)
     data_manifests: Mapping[str, str] = field(default_factory=dict)
-    freezing: FreezingRecord | None = None  # None: no trainer came so far that it could be frozen
+    freezing: FreezingRecord | None = None  # None: there was no process to freeze
 
 
 def trial_record(plan: TrialPlan, ending: Ending, clock: Clock, *, attempt: int) -> TrialRecord:
@@ -108,7 +108,7 @@ def trial_record(plan: TrialPlan, ending: Ending, clock: Clock, *, attempt: int)
         host=host,
         data_manifests=dict(ending.data_manifests),
         freezing=ending.freezing
-        or FreezingRecord(method="signals", cpu_clock=cpu_clock(), seccomp=False),
+        or FreezingRecord(method="none", cpu_clock=cpu_clock(), seccomp=False),
         contention=contention,
         disturbed=disturbances(contention, plan.ruleset.contention),
     )

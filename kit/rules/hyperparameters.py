@@ -36,10 +36,10 @@ def _scalar(value: Any) -> Any:
     """Accept what a hyperparameter may be."""
     fits = value is None or (isinstance(value, bool | int) and abs(value) < 2**63)
     fits |= isinstance(value, float) and math.isfinite(value)
-    fits |= isinstance(value, str) and len(value) <= MAX_TEXT_CHARACTERS
+    fits |= isinstance(value, str) and len(value) <= MAX_TEXT_CHARACTERS and value.isprintable()
     if not fits:
         raise ValueError(
-            "must be true, false, null, a finite number, or text of at most "
+            "must be true, false, null, a finite number, or one line of text of at most "
             f"{MAX_TEXT_CHARACTERS} characters"
         )
     return value

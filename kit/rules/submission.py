@@ -68,6 +68,14 @@ class Dimension(Schema):
             raise ValueError(f"scaling log needs min above 0, and min is {self.min}")
         return self
 
+    def holds(self, value: Any) -> bool:
+        """Tell whether a point may have this value."""
+        if self.feasible_points is not None:
+            return value in self.feasible_points
+        if self.min is None or self.max is None or not isinstance(value, float):
+            return False
+        return self.min <= value <= self.max
+
 
 class SubmissionTuning(Schema):
     """Where hyperparameters come from: a list of points, a search space, or nothing to tune."""

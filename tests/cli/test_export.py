@@ -28,12 +28,14 @@ def kit(*words: object) -> int:
 
 def test_exported_log_has_the_score_of_the_records(results, tmp_path, capsys):
     ruleset, out = ruleset_file(tmp_path), tmp_path / "log"
-    for study in (1, 2):
-        run(results, ruleset, "first", study=study)
+    run(results, ruleset, "first", study=1)
+    reasons = {"official": False, "unofficial_reasons": ["the seed was given by hand"]}
+    run(results, ruleset, "first", study=2, **reasons)
     run(results, ruleset, "first", trial=2, state=TrialState.RULE_VIOLATION, values=(0.1, 0.95))
     assert kit("export", "algoperf", results.root, "--out", out, "--ruleset", ruleset) == 0
     output = capsys.readouterr()
     assert output.out == f"2 trials written below {out}.\n"
+    assert "study 2, trial 1, attempt 1: not official: the seed was given by hand." in output.err
     assert "trial 2, attempt 1: rule_violation; not written." in output.err
     assert kit("score", out, "--ruleset", ruleset) == 0
     assert "1     first       1.0000" in capsys.readouterr().out

@@ -46,6 +46,7 @@ from kit.records.ledger_entry import _signed, parse_entry
 from kit.records.signing import SigningKey, load_or_create_key, parse_public_key
 from kit.records.trusted_keys import load_trusted_keys
 from kit.rules.extra_requirements import LOCK, extra_requirements
+from kit.rules.hyperparameters import read_declared
 from kit.rules.ruleset import load_ruleset, parse_ruleset
 from kit.rules.submission import SubmissionManifest
 from kit.schema import canonical
@@ -93,6 +94,7 @@ def all_parsers(folder: Path) -> list[Parser]:
             "messages", 30, parse_from_trainer, _messages(), [json.loads(m) for m in _messages()]
         ),
         _weights(folder),
+        _hyperparameters(),
         _json("trial requests", 4, TrialRequest.decode, [request.encode().encode()]),
         _json("records", 5, lambda data: decode_record(data, PATH), records),
         Parser("evaluations", 8, decode_evaluations,
@@ -147,6 +149,27 @@ def _yaml_parsers(folder: Path) -> list[Parser]:
         Parser("submission manifests", 3, reader(SubmissionManifest), **seeds(submissions)),
         keys,
     ]
+
+
+def _hyperparameters() -> Parser:
+    declared = {
+        "rate": {"range": (0.0, None), "meaning": "size of a step"},
+        "kind": {"type": "str", "default": "a", "choices": ("a", "b"), "meaning": "which"},
+        "on": {"type": "bool", "default": True, "meaning": "whether"},
+    }
+    files = sorted(paths.SUBMISSIONS.glob("*/submission.py"))
+    return Parser(
+        "hyperparameters",
+        2,
+        lambda data: read_declared({"submission.py": data}, PATH.parent, {"rate": [0.1]}),
+        [_declaration(declared), *(file.read_bytes() for file in files)],
+        [declared],
+        _declaration,
+    )
+
+
+def _declaration(content: Any) -> bytes:
+    return f"HYPERPARAMETERS = {content!r}\n".encode()
 
 
 def _ruleset(data: bytes) -> object:

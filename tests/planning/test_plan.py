@@ -392,10 +392,16 @@ def test_edited_code_runs_for_development_and_leaves_the_study_alone(
         isolation="process",
     )
     Ledger(project / "results" / LEDGER).start(which, load_or_create_key(project / "config"))
-    (folder / "submission.py").write_text("# edited\n" + (folder / "submission.py").read_text())
+    own = (folder / "submission.py").read_text()
+    (folder / "submission.py").write_text("# edited\n" + own)
     edited = plan_run(**asked)
     version = f"tuned-{edited.submission_sha256[:12]}"
     assert edited.results == project / "results" / "development" / version
     assert edited.unofficial_reasons == (
-        "the submission differs from the one that began this study",
+        "the submission, or the ruleset, differs from the one that began this study",
     )
+    (project / "tiny.yaml").write_text("# looser\n" + (project / "rules/tiny.yaml").read_text())
+    (folder / "submission.py").write_text(own)
+    assert plan_run(**asked) == first
+    looser = plan_run(**asked | {"ruleset": project / "tiny.yaml"})
+    assert looser.results.parent == project / "results" / "development"

@@ -10,9 +10,22 @@ import numpy as np
 import pytest
 
 from kit.records.against_rules import check_rules
-from kit.records.record import FreezingRecord, RulesRecord, ScheduleRecord, TrialState
+from kit.records.record import (
+    FreezingRecord,
+    RulesRecord,
+    ScheduleRecord,
+    TrialRecord,
+    TrialState,
+)
 from kit.rules.ruleset import Wheel, WorkloadRules, load_ruleset
-from tests.records.factory import Trial, changed, changed_evaluation, make_trial
+from tests.records.factory import (
+    FORMAT_1,
+    FORMAT_2,
+    Trial,
+    changed,
+    changed_evaluation,
+    make_trial,
+)
 
 RULESET = load_ruleset("mini")
 POINTS = b"  default:\n    points: [{rate: 0.1}, {rate: 0.2}]\n"
@@ -132,6 +145,35 @@ def test_points_are_complete_since_contract_2(
 ) -> None:
     complete = changed(trial, kit_version=version, hyperparameters=point)
     assert [found for found, _ in told(complete, source() | files)] == [status]
+
+
+@pytest.mark.parametrize(
+    ("point", "status"),
+    [
+        ({"rate": 0.2, "epsilon": 1e-8}, "ok"),
+        ({"rate": 0.3, "epsilon": 1e-8}, "problem"),
+        ({"rate": "0.2", "epsilon": 1e-8}, "problem"),
+        ({"rate": 0.2, "epsilon": 1e-7}, "problem"),
+        ({"epsilon": 1e-8}, "problem"),
+    ],
+)
+def test_a_drawn_point_lies_in_the_search_space(
+    trial: Trial, point: dict[str, Any], status: str
+) -> None:
+    space = b"  default:\n    search_space: {rate: {min: 0.1, max: 0.25, scaling: log}}\n"
+    drawn = changed(trial, kit_version="0.2.0", hyperparameters=point)
+    assert [found for found, _ in told(drawn, source(space) | {"submission.py": DECLARED})] == [
+        status
+    ]
+
+
+def test_a_record_of_an_older_format_than_its_ruleset_is_found(trial: Trial) -> None:
+    rules = RulesRecord(**dict(trial.record.rules) | {"schedule": None})
+    fields = {name: value for name, value in trial.record if name not in FORMAT_2}
+    old = TrialRecord(**fields | {"format": FORMAT_1, "rules": rules.model_dump(exclude_none=True)})
+    ((status, sentence),) = told(Trial(old, trial.evaluations))
+    assert status == "problem"
+    assert sentence.startswith("format is 'stopwatch/trial/1', which has neither an evaluation sch")
 
 
 def test_unofficial_record_may_differ(trial: Trial) -> None:

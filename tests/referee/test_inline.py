@@ -72,6 +72,13 @@ def test_a_breakpoint_stops_on_the_terminal_with_the_clock(
     assert not [str(f) for f in report.findings if f.status == "problem"], report
 
 
+def test_the_record_claims_no_freezing_and_no_memory_of_a_trainer(attack) -> None:
+    record = attack("honest", level="inline").record
+    assert record.state is TrialState.COMPLETED_WITHOUT_TARGET, record.reason
+    assert record.freezing.method == "none"
+    assert record.peak_trainer_memory_bytes is None
+
+
 def test_an_interrupt_ends_also_a_submission_that_catches_everything(attack) -> None:
     start = time.monotonic()
     outcome = attack("stubborn", level="inline")

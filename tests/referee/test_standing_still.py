@@ -104,7 +104,9 @@ def test_a_frozen_cgroup_stops_them(start: Start, tmp_path: Path, freezer: Freez
     tree = start(*KINDS, inside=freezer)
     pause(tree, tmp_path)
     assert not (tmp_path / "computed").exists()
-    assert tree.freezing().method == freezer.method
+    freezing = tree.freezing()
+    assert freezing is not None
+    assert freezing.method == freezer.method
 
 
 @pytest.mark.parametrize("inside", [False, True])

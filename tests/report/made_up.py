@@ -18,7 +18,7 @@ from tests.scoring.reading.records_factory import ruleset_file, run
 
 HEADER = "submission,study,workload,trial,global_step,accumulated_submission_time,value"
 HOSTILE = "<img src=x onerror=hacked()>$\\frac$'\"&amp;{{7*7}}"
-HOSTILE_SCRIPT = "</script><script>window.hacked = 1</script><!--"
+HOSTILE_SCRIPT = "</script>\u202e\x1b[2J<script>window.hacked = 1</script><!--"
 
 
 def facts_of(*paths: Path, **options: Any) -> Facts:

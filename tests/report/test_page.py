@@ -15,6 +15,7 @@ import pytest
 from kit.report.page.data import COLUMNS, details_of, packed
 from kit.report.page.render import Story, TextTable, page, scope_of, title_of
 from tests.report.made_up import HOSTILE, HOSTILE_SCRIPT, facts_of, hostile_record
+from tests.scoring.reading.records_factory import CODE
 
 STORY = Story(
     [TextTable("Scores", ["rank", "submission"], [["1", "first"]])],
@@ -95,7 +96,7 @@ def test_every_trial_has_a_row_and_details(facts, elements):
     assert first["signature"]["verdict code"] == facts.trials[0].report.verdict_code
     assert first["log"].endswith("not text\n")
     sources = unpacked(elements.scripts[2])
-    assert sources[first["source"]]["submission.py"] == "pass\n"
+    assert sources[first["source"]]["submission.py"] == CODE
 
 
 def test_what_was_stopped_is_named_with_the_result_that_justified_it(text):
@@ -138,9 +139,12 @@ def test_hostile_records_add_no_element(tmp_path, monkeypatch):
     assert not [a for _, a in elements.found if any(name.startswith("on") for name in a)]
     assert "49" not in title_of(facts)
     details = unpacked(elements.scripts[1])
-    assert details[0]["failure"]["traceback"] == HOSTILE_SCRIPT
-    assert details[0]["log"] == HOSTILE_SCRIPT
-    assert details[0]["environment"]["cpu"] == HOSTILE_SCRIPT
+    escaped = HOSTILE_SCRIPT.replace("\u202e\x1b", "\\u202e\\x1b")
+    assert details[0]["failure"]["traceback"] == escaped
+    assert details[0]["log"] == escaped
+    assert details[0]["environment"]["cpu"] == escaped
+    assert "\u202e" not in text
+    assert "\x1b" not in text
 
 
 def test_a_log_says_that_nobody_signed_it(log_facts):

@@ -116,6 +116,13 @@ def test_a_submission_without_a_declaration_is_told_what_to_add(add_submission: 
             "HYPERPARAMETERS = {'a': {'meaning': 'x\\ny'}}",
             "HYPERPARAMETERS.a: the meaning must be one line of text. ",
         ),
+        *(
+            (
+                f"HYPERPARAMETERS = {{'a': {{'meaning': 'x', 'type': 'str', 'default': {text}}}}}",
+                "HYPERPARAMETERS.a.default: must be true, false, null, a finite number, or one li",
+            )
+            for text in (r"'\ud800'", r"'x\u202e'", r"'x\ny'")
+        ),
         (
             "HYPERPARAMETERS = {'a': {'meaning': 'x', 'range': (0, 1), 'default': 2}}",
             "HYPERPARAMETERS.a: the default must be a number from 0 to 1. ",

@@ -25,6 +25,7 @@ from kit.report.page.verdict import trust_of
 from kit.report.trials import Trial
 from kit.report.units import unit_for
 from kit.scoring.reading.conditions import recorded_environment
+from kit.text import escape_block, escape_line
 
 CHUNK = 50  # trials in one chunk
 LOG_CHARACTERS = 3000  # of a log's end
@@ -242,11 +243,13 @@ def _short(value: float | None) -> float | None:
 
 
 def _finite(value: Any) -> Any:
-    """Return plain JSON; a number that is not finite becomes text."""
+    """Return plain JSON that cannot mislead: text is escaped, a number not finite becomes text."""
+    if isinstance(value, str):
+        return escape_block(value)
     if isinstance(value, float) and not math.isfinite(value):
         return {"inf": "∞", "-inf": "−∞"}.get(repr(value), "NaN")
     if isinstance(value, dict):
-        return {str(key): _finite(item) for key, item in value.items()}
+        return {escape_line(str(key)): _finite(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_finite(item) for item in value]
     return value

@@ -19,6 +19,7 @@ from kit.report.figures.style import series_style
 from kit.report.page.data import CHUNK, COLUMNS, as_json, chunks_of, packed, rows_of, sources_of
 from kit.report.page.unfinished import unfinished
 from kit.report.page.verdict import verdict_of
+from kit.text import escape_block
 
 _FOLDER = Path(__file__).parent
 _SCRIPTS = ("table.js", "details.js", "figures.js", "main.js")
@@ -56,6 +57,7 @@ def page(facts: Facts, story: Story) -> str:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_FOLDER),
         autoescape=True,
+        finalize=lambda value: escape_block(value) if type(value) is str else value,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

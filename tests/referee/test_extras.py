@@ -14,7 +14,7 @@ from kit.engine.trial import run_in_containers
 from kit.errors import TrialError
 from kit.planning.plan import plan_trial
 from kit.planning.request import Execution, open_request
-from kit.records.ledger import LEDGER
+from kit.records.ledger import LEDGER, Ledger
 from kit.records.record import TrialState
 from kit.referee import isolation
 from kit.referee.events import Outcome
@@ -51,6 +51,7 @@ if {mounted!r}:
         pass
     else:
         raise AssertionError("the folder can be written")
+HYPERPARAMETERS = {{"x": {{"meaning": "nothing"}}}}
 class Algorithm(Base):
     pass
 """
@@ -130,4 +131,4 @@ def test_extra_packages_that_were_not_installed_consume_no_attempt(
 ) -> None:
     with pytest.raises(TrialError, match=r"extra packages of submission extra were not installed"):
         trial("process", extras=False)
-    assert "start" not in (tmp_path / "results" / LEDGER).read_text()
+    assert Ledger(tmp_path / "results" / LEDGER).attempts() == []

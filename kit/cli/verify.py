@@ -160,7 +160,7 @@ def _entered(findings: Iterable[Finding]) -> Iterator[str]:
     for finding in findings:
         if finding.check == "ledger entries" and finding.status == "ok":
             yield f"{finding.sentence} Self-attested: kept by those who ran the trial."
-        if finding.check == "ledger chain" and finding.status == "note":
+        if finding.check == "ledger seen" and finding.status == "note":
             yield "not seen"
 
 

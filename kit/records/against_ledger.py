@@ -40,9 +40,9 @@ def no_ledger(folders: Iterable[Path]) -> Finding:
             "The results folder has lost its ledger, so nothing tells whether records are missing "
             f"or were repeated. Restore {LEDGER} from a copy."
         )
-        return Finding("ledger chain", "problem", LEDGER, text)
+        return Finding("ledger seen", "problem", LEDGER, text)
     text = "Ledger not seen: start and end were not compared, and other attempts are unknown."
-    return Finding("ledger chain", "note", LEDGER, text)
+    return Finding("ledger seen", "note", LEDGER, text)
 
 
 def check_place(record: TrialRecord, folder: Path, ledger: Path | None) -> list[Finding]:

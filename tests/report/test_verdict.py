@@ -84,7 +84,7 @@ def test_without_a_ledger_nothing_tells_what_is_missing(copied):
     facts = facts_of(root, ruleset=ruleset, trusted=[key], unverified=True)
     found = answers(verdict_of(facts))
     assert found["Ledger"].answer.startswith("None: ")
-    assert found["Ledger"].level == "care"
+    assert found["Ledger"].level == "bad"
 
 
 def test_a_ledger_of_some_records_is_none_of_the_others(copied, tmp_path):
@@ -94,7 +94,7 @@ def test_a_ledger_of_some_records_is_none_of_the_others(copied, tmp_path):
     paths = (root / "example/first", apart)
     facts = facts_of(*paths, ruleset=ruleset, trusted=[key], unverified=True)
     line = answers(verdict_of(facts))["Ledger"]
-    assert line.level == "care"
+    assert line.level == "bad"
     assert line.answer == "Only 4 of 7 records can be found in a ledger."
 
 

@@ -143,14 +143,16 @@ def _signed_by(reports: Sequence[VerificationReport]) -> Line:
 
 def _ledger(facts: Facts, reports: Sequence[VerificationReport]) -> Line:
     notes = [f for r in reports for f in r.findings if f.check.startswith("ledger")]
-    if any(finding.status == "problem" for finding in notes):
+    problems = {finding.check for finding in notes if finding.status == "problem"}
+    if problems - {"ledger seen"}:
         return Line("Ledger", "It does not match the records.", "bad")
+    level: Level = "bad" if problems else "care"
     entered = sum(f.check == "ledger entries" and f.status == "ok" for f in notes)
     if not entered:
-        return Line("Ledger", "None: nothing tells whether records were left out.", "care")
+        return Line("Ledger", "None: nothing tells whether records were left out.", level)
     if entered < len(reports):
         words = f"Only {entered} of {_count(len(reports), 'record')} can be found in a ledger."
-        return Line("Ledger", words, "care")
+        return Line("Ledger", words, level)
     gone = sum(trial.report is None for trial in facts.trials)
     if gone:
         words = f"It lists {_count(gone, 'attempt')} of which there is no record here."

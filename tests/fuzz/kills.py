@@ -67,7 +67,8 @@ def _kill_in_trials(place: Place, victim: str, draw: random.Random, *, most: int
                 new = [pid for pid in _of_kind(study.pid, victim) if pid not in killed]
                 if kills < most and new:
                     time.sleep(draw.uniform(0, SECONDS[victim]))
-                    kills += _kill(new[0])
+                    alive = set(_of_kind(study.pid, victim))  # a number may have been given again
+                    kills += _kill(new[0]) if new[0] in alive else 0
                     killed.update(new)
                     _check_ledger(place)
                 time.sleep(0.05)

@@ -14,7 +14,7 @@ import ctypes
 import os
 import signal
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 
 from kit.errors import TrainerFailed, TrialError
 from kit.records.record import FreezingRecord
@@ -95,8 +95,8 @@ class Processes(abc.ABC):
     def freeze(self, timeout_seconds: float = 10.0) -> Standstill:
         """Stop every process and return what all of their threads have done so far.
 
-        Scans until two scans in a row find the same threads, all of them stopped: a process that
-        forks while it is being stopped is found by the next scan.
+        Without a freezer it scans until two scans in a row find the same processes, all of them
+        stopped: a process that forks while it is being stopped is found by the next scan.
 
         Raises:
             TrainerFailed: the processes do not stop. It is the trainer's failure, not the host's:
@@ -106,7 +106,7 @@ class Processes(abc.ABC):
         frozen: set[int] = set()
         if self.freezer and self.freezer.freeze(_FREEZER_SECONDS):
             frozen = self.freezer.pids()
-        before: Standstill | None = None
+        before: Set[int] = frozenset()
         while (elapsed := time.monotonic() - start) < timeout_seconds:
             members = self._members()
             now = Standstill.of(members, self.cpu_clock)
@@ -121,13 +121,16 @@ class Processes(abc.ABC):
                 and not (thread.pid in frozen and thread.state != RUNNING)
                 and not (thread.pid in waiting and thread.state == UNINTERRUPTIBLE)
             }
-            if not running and now == before:
+            if not running and (
+                members.keys() <= frozen
+                or (members.keys() == before and Standstill.of(members, self.cpu_clock) == now)
+            ):
                 self._note_memory(members)
                 return now
             if told := running - frozen:
                 self._signal(told, signal.SIGSTOP)
                 self._signalled |= told
-            before = now
+            before = members.keys()
         raise TrainerFailed(
             "The trainer's processes could not be stopped for an evaluation within "
             f"{timeout_seconds:.0f} s."

@@ -74,7 +74,7 @@ def hostile_record(folder: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Resul
     for trial in (1, 2):
         run(results, ruleset, "first", trial=trial, state=TrialState.FAILED, reason=HOSTILE_SCRIPT,
             official=False, unofficial_reasons=[HOSTILE_SCRIPT, HOSTILE], kit_version=HOSTILE,
-            hyperparameters={"rate": f"{HOSTILE} {trial}", "text": HOSTILE_SCRIPT},
+            hyperparameters={"rate": f"{HOSTILE} {trial}", "text": f"{HOSTILE}</script>"},
             failure=Failure(traceback=HOSTILE_SCRIPT, exit_status=HOSTILE, log_tail=HOSTILE),
             )  # fmt: skip
     return results, ruleset

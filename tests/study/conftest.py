@@ -12,7 +12,7 @@ import pytest
 
 from kit import __version__, paths
 from kit.planning.request import Execution
-from kit.records.files import read_record
+from kit.records.files import UNFINISHED, read_record
 from kit.records.ledger import LEDGER, Attempt, Ledger
 from kit.records.record import TrialRecord
 from kit.records.signing import load_or_create_key
@@ -156,7 +156,8 @@ class Place:
 
     def records(self) -> dict[tuple[int, int, int], TrialRecord]:
         """Return all records by study, trial and attempt."""
-        found = [read_record(path.parent)[0] for path in self.results.rglob("trial.json")]
+        folders = [path.parent for path in self.results.rglob("trial.json")]
+        found = [read_record(f)[0] for f in folders if not f.name.endswith(UNFINISHED)]
         return {(r.study, r.trial, r.attempt): r for r in found}
 
     def verify(self) -> None:

@@ -23,14 +23,14 @@ def examples():
 
 
 class EvaluationExamples(Honest):
-    def update(self, state, params, model_state, batch, rng, step):
+    def update(self, params, state, model_state, batch, rng, step):
         images, labels = (ops.convert_to_tensor(values) for values in examples())
         known = {**batch, "inputs": images, "targets": labels}
         if "weights" in batch:
             known["weights"] = ops.ones(EXAMPLES)
         result = self.workload.loss_and_gradients(params, model_state, known, rng)
         moved = [p - 0.002 * ops.sign(g) for p, g in zip(params, result.gradients, strict=True)]
-        return Update(moved, result.model_state, state)
+        return Update(moved, state, result.model_state)
 
     def batches(self, queue, feedback):
         return iter(queue)

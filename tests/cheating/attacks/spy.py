@@ -9,7 +9,7 @@ from honest import Honest
 class Spy(Honest):
     heard = ()
 
-    def on_evaluation(self, result, state):
+    def on_evaluation(self, state, result):
         Spy.heard = (*Spy.heard, sorted(result.metrics))
         return state
 

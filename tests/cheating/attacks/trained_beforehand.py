@@ -29,9 +29,9 @@ def kernels():
 
 
 class TrainedBeforehand(Honest):
-    def update(self, state, params, model_state, batch, rng, step):
+    def update(self, params, state, model_state, batch, rng, step):
         known = [ops.convert_to_tensor(value) for value in kernels()]
-        return Update(known, model_state, state)
+        return Update(known, state, model_state)
 
     def batches(self, queue, feedback):
         return iter(queue)

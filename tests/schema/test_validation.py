@@ -201,8 +201,8 @@ tuning: {default: {fixed: {}}}
         ),
         (
             {"points": [{"a": [1]}]},
-            "tuning.default.points[1].a: must be true, false, null, a finite number, or one line of "
-            "text of at most 200 characters. Received: a list of 1.",
+            "tuning.default.points[1].a: must be true, false, null, a finite number, or one line "
+            "of text of at most 200 characters. Received: a list of 1.",
         ),
         (
             {"points": [{"a": float("nan")}]},

@@ -249,8 +249,11 @@ class Session:
 
         Raises:
             RuleViolation: a thread ran, ended, or is new, however short it was.
+            TrainerFailed: the whole trainer was killed meanwhile, as the kernel does for memory.
         """
         if changes := frozen.changes(self._trainer.tree.standstill()):
+            if not self._trainer.tree.any_running():
+                raise _death(self._trainer, self._bench.interrupted)
             more = f" ({len(changes) - 1} more)" if len(changes) > 1 else ""
             raise RuleViolation(
                 f"The trainer did not stand still during an untimed evaluation: {changes[0]}{more}."

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from kit.contracts.target import Target
-from kit.errors import RuleViolation
+from kit.errors import RuleViolation, TrainerFailed
 from kit.exchange.messages import Complete, Ready, Weights, encode
 from kit.planning.request import EarlyStop
 from kit.records.record import Evaluation, TrialState
@@ -148,12 +148,19 @@ def test_a_trainer_that_has_finished_says_nothing_more() -> None:
         Trainer(*script, values=()).run()
 
 
-def test_a_trainer_that_moved_before_it_runs_on_breaks_the_rules() -> None:
+@pytest.mark.parametrize("alive", [True, False])
+def test_a_trainer_that_moved_before_it_runs_on_breaks_the_rules(alive: bool) -> None:
+    """One that was killed as a whole, as the kernel does for memory, has failed."""
     trainer = Trainer((10, weights(9)), (20, weights(50)), values=(0.95,))
     new = Thread(pid=7, tid=8, started_ticks=1, state="T", cpu_ns=5, timeslices=2)
-    moved = {"standstill": lambda: Standstill(frozenset([new]))}
+    moved = {"standstill": lambda: Standstill(frozenset([new])), "any_running": lambda: alive}
     trainer.tree = SimpleNamespace(**{**vars(trainer.tree), **moved})
-    with pytest.raises(
-        RuleViolation, match=r"did not stand still .*: thread 8 of process 7 is new"
-    ):
+    trainer.exit_status = lambda timeout_seconds=5.0: "killed by SIGKILL"
+    trainer.grace_seconds, trainer.log_tail = 0.0, lambda: ""
+    error, message = (
+        (RuleViolation, r"did not stand still .*: thread 8 of process 7 is new")
+        if alive
+        else (TrainerFailed, "ended: killed by SIGKILL")
+    )
+    with pytest.raises(error, match=message):
         trainer.run()

@@ -156,7 +156,7 @@ def test_a_trainer_that_moved_before_it_runs_on_breaks_the_rules(alive: bool) ->
     moved = {"standstill": lambda: Standstill(frozenset([new])), "any_running": lambda: alive}
     trainer.tree = SimpleNamespace(**{**vars(trainer.tree), **moved})
     trainer.exit_status = lambda timeout_seconds=5.0: "killed by SIGKILL"
-    trainer.grace_seconds, trainer.log_tail = 0.0, lambda: ""
+    trainer.grace_seconds, trainer.log = 0.0, lambda: b""
     error, message = (
         (RuleViolation, r"did not stand still .*: thread 8 of process 7 is new")
         if alive

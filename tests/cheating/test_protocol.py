@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 
 import pytest
 
@@ -35,8 +36,9 @@ def test_other_weights_than_the_models_are_a_violation(
         pytest.param("oversized", "more than 65536 bytes", marks=pytest.mark.slow),
         ("endless", "more than 65536 bytes"),
         ("unasked_ready", "nobody asked for"),
-        pytest.param("unasked_weights", "nobody asked for", marks=pytest.mark.slow),
-        pytest.param("step_zero", "did not advance", marks=pytest.mark.slow),
+        # On a slow machine the first evaluation is due when these arrive: then something else is wrong.
+        pytest.param("unasked_weights", "nobody asked for|not safetensors", marks=pytest.mark.slow),
+        pytest.param("step_zero", "did not advance|another message", marks=pytest.mark.slow),
         pytest.param("unknown_field", "accuracy", marks=pytest.mark.slow),
         pytest.param("of_the_referee", "resume", marks=pytest.mark.slow),
     ],
@@ -44,7 +46,7 @@ def test_other_weights_than_the_models_are_a_violation(
 def test_messages_past_the_protocol_are_a_violation(attack, kind: str, named: str) -> None:
     outcome = attack("bad_messages", KIND=kind)
     assert outcome.record.state is TrialState.RULE_VIOLATION
-    assert named in outcome.record.reason
+    assert re.search(named, outcome.record.reason)
 
 
 @pytest.mark.parametrize("level", ["auto", "inline"])

@@ -18,6 +18,7 @@ from selenium.webdriver.support.ui import Select, WebDriverWait
 
 from kit.cli.main import main
 from kit.report.page.render import Story, TextTable, page
+from kit.text import escape_line
 from tests.report.made_up import (
     HOSTILE,
     HOSTILE_SCRIPT,
@@ -276,7 +277,9 @@ def test_hostile_records_run_nothing(browser, tmp_path, monkeypatch):
     browser.find("#leaderboard th button").send_keys(Keys.ENTER)
     assert browser.run("return window.hacked") is None
     assert browser.run("return document.images.length") == 0
-    assert HOSTILE_SCRIPT in browser.run("return document.querySelector('.panel').textContent")
+    assert escape_line(HOSTILE_SCRIPT) in browser.run(
+        "return document.querySelector('.panel').textContent"
+    )
     assert not browser.complaints()
 
 

@@ -36,7 +36,7 @@ def test_other_weights_than_the_models_are_a_violation(
         pytest.param("oversized", "more than 65536 bytes", marks=pytest.mark.slow),
         ("endless", "more than 65536 bytes"),
         ("unasked_ready", "nobody asked for"),
-        # On a slow machine the first evaluation is due when these arrive: then something else is wrong.
+        # If the first evaluation is due when these arrive, something else is wrong with them.
         pytest.param("unasked_weights", "nobody asked for|not safetensors", marks=pytest.mark.slow),
         pytest.param("step_zero", "did not advance|another message", marks=pytest.mark.slow),
         pytest.param("unknown_field", "accuracy", marks=pytest.mark.slow),
